@@ -1,0 +1,124 @@
+//! Fixed width, least significant bit first.
+
+use super::{Codec, take};
+use crate::{
+    code::Code,
+    error::{Error, Result},
+    kernel::bits,
+    quantizer::Quantizer,
+    wire::{Description, Restore, Stages},
+};
+use core::marker::PhantomData;
+
+/// Packs each code into `width` bits, 1 to 32, least significant bit first.
+///
+/// Code `i` occupies bits `i * width .. (i + 1) * width` of a little-endian bit stream; `count` codes take
+/// `ceil(count * width / 8)` bytes. Any number of codes. A code that needs more bits is an error, not cut; pad bits in
+/// the last byte are zero, and decoding checks them. Nothing is allocated.
+///
+/// Choose it where any value must be reachable alone, or where the codes are spread evenly; entropy coding is smaller
+/// elsewhere.
+///
+/// ```
+/// use fewbits::{BitPack, CodecExt};
+///
+/// let codec = BitPack::<u8>::new(3)?;
+/// let bytes = codec.encode(&[1, 2, 7])?;
+/// assert_eq!(bytes, [0b11_010_001, 0b1]); // 7 straddles the two bytes
+/// assert_eq!(codec.decode(&bytes, 3)?, [1, 2, 7]);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BitPack<C> {
+    width: u32,
+    code: PhantomData<C>,
+}
+
+impl<C: Code> BitPack<C> {
+    pub(crate) const TAG: u8 = 0x40;
+
+    /// `width` bits a code: 1 to 32, and at most the bits of `C`.
+    pub fn new(width: u32) -> Result<Self> {
+        if (1..=C::BITS).contains(&width) {
+            Ok(Self { width, code: PhantomData })
+        } else {
+            Err(Error::Setting {
+                name: "width",
+                value: width.into(),
+                allowed: "1 bit up to the width of the code type",
+            })
+        }
+    }
+
+    /// The narrowest packing of a quantizer's codes.
+    pub fn of<Q: Quantizer<Code = C> + ?Sized>(quantizer: &Q) -> Self {
+        let last = quantizer.level_count().saturating_sub(1);
+        Self { width: (u32::BITS - last.leading_zeros()).clamp(1, C::BITS), code: PhantomData }
+    }
+
+    /// Bits of one code.
+    pub const fn width(&self) -> u32 {
+        self.width
+    }
+
+    fn len(self, count: usize) -> usize {
+        let width = self.width as usize;
+        (count / 8).saturating_mul(width).saturating_add((count % 8 * width).div_ceil(8))
+    }
+}
+
+impl<C: Code> Codec for BitPack<C> {
+    type Code = C;
+
+    fn max_encoded_len(&self, count: usize) -> usize {
+        self.len(count)
+    }
+
+    fn encoded_len(&self, count: usize) -> Option<usize> {
+        Some(self.len(count))
+    }
+
+    /// 8 codes fill whole bytes at every width, 1, 2 or 4 at some.
+    fn block(&self) -> usize {
+        8 >> self.width.trailing_zeros().min(3)
+    }
+
+    fn encode_at(&self, _start: usize, codes: &[C], bytes: &mut [u8]) -> Result<usize> {
+        let needed = self.len(codes.len());
+        let actual = bytes.len();
+        let out = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
+        let used = codes.iter().fold(0, |used, code| used | code.to_u32());
+        if u64::from(used) >> self.width != 0 {
+            let fits = |code: &C| u64::from(code.to_u32()) >> self.width == 0;
+            let index = codes.iter().position(|code| !fits(code)).unwrap_or(0);
+            return Err(Error::Code { index, code: codes[index].to_u32(), level_count: 1 << self.width });
+        }
+        bits::pack(self.width, codes, out);
+        Ok(needed)
+    }
+
+    fn decode_at(&self, _start: usize, bytes: &[u8], codes: &mut [C]) -> Result<usize> {
+        let needed = self.len(codes.len());
+        let pad = bits::unpack(self.width, take(bytes, needed)?, codes);
+        if pad == 0 { Ok(needed) } else { Err(Error::Corrupt { what: "pad bits", found: pad.into() }) }
+    }
+
+    fn describe(&self, out: &mut Description) {
+        out.stage(Self::TAG, |out| out.u8(self.width as u8));
+    }
+}
+
+impl<C: Code> Restore for BitPack<C> {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        let mut bytes = stages.expect(Self::TAG, "bit packing")?;
+        let width = bytes.u8()?;
+        bytes.finish()?;
+        match width {
+            0 | 33.. => Err(Error::Corrupt { what: "width", found: width.into() }),
+            width if u32::from(width) > C::BITS => {
+                Err(Error::CodeWidth { level_count: 1 << width, code_bits: C::BITS })
+            }
+            width => Self::new(width.into()),
+        }
+    }
+}

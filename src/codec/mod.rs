@@ -1,0 +1,168 @@
+//! Codes <-> bytes, reversibly.
+
+mod bitpack;
+
+pub use bitpack::BitPack;
+
+use crate::{
+    code::Code,
+    error::{Error, Result, same_length},
+    wire::{Description, parameter_bytes},
+};
+use alloc::{boxed::Box, vec, vec::Vec};
+
+/// A fitted codec: codes to bytes and back, bit for bit.
+///
+/// One call writes one stream that decodes alone. `start` says where its codes lie in the whole array, for codecs to
+/// which that matters. Call it through [`CodecExt`], which checks its arguments.
+pub trait Codec {
+    /// What it codes.
+    type Code: Code;
+
+    /// Bytes that suffice for any `count` codes.
+    fn max_encoded_len(&self, count: usize) -> usize;
+
+    /// Bytes of `count` codes, if that doesn't depend on the codes: a *fixed rate*.
+    fn encoded_len(&self, _count: usize) -> Option<usize> {
+        None
+    }
+
+    /// Where the rate is fixed: streams that start at multiples of this many codes can be concatenated, and the result
+    /// is the stream of the whole. At least 1.
+    fn block(&self) -> usize {
+        1
+    }
+
+    /// Codes to bytes; returns how many bytes were written. `bytes` has room for
+    /// [`max_encoded_len`](Self::max_encoded_len).
+    fn encode_at(&self, start: usize, codes: &[Self::Code], bytes: &mut [u8]) -> Result<usize>;
+
+    /// Fills `codes` from the front of `bytes`; returns how many bytes were read. Bytes come from anywhere.
+    fn decode_at(&self, start: usize, bytes: &[u8], codes: &mut [Self::Code]) -> Result<usize>;
+
+    /// Decodes `count` codes through `piece`: fills it, hands it to `sink`, and so on; every piece but the last is full.
+    /// Returns how many bytes were read.
+    ///
+    /// This is how pipelines decode without memory for all codes. By default a fixed rate is decoded piece by piece, if
+    /// the length of `piece` is a multiple of [`block`](Self::block); a codec with a variable rate should override it,
+    /// for otherwise it allocates whatever does not fit `piece`.
+    fn decode_pieces(
+        &self,
+        start: usize,
+        bytes: &[u8],
+        count: usize,
+        piece: &mut [Self::Code],
+        sink: &mut dyn FnMut(&[Self::Code]) -> Result<()>,
+    ) -> Result<usize> {
+        if count <= piece.len() {
+            let codes = &mut piece[..count];
+            let read = self.decode_at(start, bytes, codes)?;
+            sink(codes)?;
+            return Ok(read);
+        }
+        let splits = !piece.is_empty() && piece.len().is_multiple_of(self.block().max(1));
+        if self.encoded_len(count).is_none() || !splits {
+            let mut codes = vec![Self::Code::default(); count];
+            let read = self.decode_at(start, bytes, &mut codes)?;
+            codes.chunks(piece.len().max(1)).try_for_each(sink)?;
+            return Ok(read);
+        }
+        let (mut done, mut read) = (0, 0);
+        while done < count {
+            let len = piece.len().min(count - done);
+            let codes = &mut piece[..len];
+            let rest = bytes.get(read..).unwrap_or_default();
+            read += self.decode_at(start + done, rest, codes)?;
+            sink(codes)?;
+            done += len;
+        }
+        Ok(read)
+    }
+
+    /// Appends what a decoder needs to rebuild the codec. By default it stays anonymous: only the pipeline that wrote a
+    /// frame can decode it.
+    fn describe(&self, out: &mut Description) {
+        out.foreign(u8::MAX, |_| ());
+    }
+}
+
+/// What every [`Codec`] can do, `dyn` ones included.
+pub trait CodecExt: Codec {
+    /// Codes to bytes; returns how many bytes were written. Ask [`max_encoded_len`](Codec::max_encoded_len) first.
+    fn encode_into(&self, codes: &[Self::Code], bytes: &mut [u8]) -> Result<usize> {
+        self.encode_at(0, codes, bytes)
+    }
+
+    /// Codes to a vector of bytes.
+    fn encode(&self, codes: &[Self::Code]) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.max_encoded_len(codes.len())];
+        let written = self.encode_into(codes, &mut bytes)?;
+        bytes.truncate(written);
+        Ok(bytes)
+    }
+
+    /// All of `bytes` to codes, which they fill exactly.
+    fn decode_into(&self, bytes: &[u8], codes: &mut [Self::Code]) -> Result<()> {
+        let read = self.decode_at(0, bytes, codes)?;
+        same_length("bytes", read, bytes.len())
+    }
+
+    /// All of `bytes` to a vector of `count` codes. Nothing is allocated for a count that a fixed rate rules out.
+    fn decode(&self, bytes: &[u8], count: usize) -> Result<Vec<Self::Code>> {
+        if let Some(expected) = self.encoded_len(count) {
+            same_length("bytes", expected, bytes.len())?;
+        }
+        let mut codes = vec![Self::Code::default(); count];
+        self.decode_into(bytes, &mut codes)?;
+        Ok(codes)
+    }
+
+    /// The parameters alone, to be stored once beside many payloads; [`Restore`](crate::Restore) reads them.
+    fn to_bytes(&self) -> Vec<u8> {
+        parameter_bytes(|out| self.describe(out))
+    }
+}
+
+impl<K: Codec + ?Sized> CodecExt for K {}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<K: Codec + ?Sized> Codec for $pointer {
+            type Code = K::Code;
+            fn max_encoded_len(&self, count: usize) -> usize {
+                (**self).max_encoded_len(count)
+            }
+            fn encoded_len(&self, count: usize) -> Option<usize> {
+                (**self).encoded_len(count)
+            }
+            fn block(&self) -> usize {
+                (**self).block()
+            }
+            fn encode_at(&self, start: usize, codes: &[K::Code], bytes: &mut [u8]) -> Result<usize> {
+                (**self).encode_at(start, codes, bytes)
+            }
+            fn decode_at(&self, start: usize, bytes: &[u8], codes: &mut [K::Code]) -> Result<usize> {
+                (**self).decode_at(start, bytes, codes)
+            }
+            fn decode_pieces(
+                &self,
+                start: usize,
+                bytes: &[u8],
+                count: usize,
+                piece: &mut [K::Code],
+                sink: &mut dyn FnMut(&[K::Code]) -> Result<()>,
+            ) -> Result<usize> {
+                (**self).decode_pieces(start, bytes, count, piece, sink)
+            }
+            fn describe(&self, out: &mut Description) {
+                (**self).describe(out);
+            }
+        }
+    )*};
+}
+forward!(&K, Box<K>);
+
+/// The first `needed` of `bytes`, or how many are missing.
+pub(crate) fn take(bytes: &[u8], needed: usize) -> Result<&[u8]> {
+    bytes.get(..needed).ok_or(Error::Truncated { needed, actual: bytes.len() })
+}

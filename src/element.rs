@@ -1,0 +1,225 @@
+//! What a slice holds: f32, f16 or bf16. Everything inside runs on f32, converted by whole slices.
+
+use crate::error::{Error, Result, same_length};
+use alloc::{vec, vec::Vec};
+use core::fmt::{self, Debug, Display};
+use half::{bf16, f16, slice::HalfFloatSliceExt};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// An element type by name, for decisions at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DType {
+    /// IEEE single precision, 4 bytes.
+    F32,
+    /// IEEE half precision, 2 bytes.
+    F16,
+    /// The upper half of an f32, 2 bytes.
+    Bf16,
+}
+
+impl DType {
+    /// Bytes of one value.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+}
+
+impl Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// A slice of any element, for interfaces that are decided at run time.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Values<'a> {
+    /// f32 values.
+    F32(&'a [f32]),
+    /// f16 values.
+    F16(&'a [f16]),
+    /// bf16 values.
+    Bf16(&'a [bf16]),
+}
+
+/// A mutable slice of any element, for interfaces that are decided at run time.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ValuesMut<'a> {
+    /// f32 values.
+    F32(&'a mut [f32]),
+    /// f16 values.
+    F16(&'a mut [f16]),
+    /// bf16 values.
+    Bf16(&'a mut [bf16]),
+}
+
+/// `f32`, `f16` or `bf16`.
+///
+/// f64 is not among them: narrow it to f32 first, which costs half a unit in the last place of an f32.
+///
+/// ```
+/// use fewbits::{DType, Element, f16};
+///
+/// let halves = [f16::from_f32(1.5), f16::from_f32(-0.25)];
+/// let mut wide = [0.0; 2];
+/// f16::widen_into(&halves, &mut wide)?;
+/// assert_eq!(wide, [1.5, -0.25]);
+/// assert_eq!(f16::DTYPE, DType::F16);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an element: slices hold f32, f16 or bf16",
+    note = "narrow f64 to f32 first; integers need no quantizer, give them to a codec"
+)]
+pub trait Element:
+    sealed::Sealed + bytemuck::Pod + PartialOrd + Default + Debug + Display + Send + Sync + 'static
+{
+    /// Its name.
+    const DTYPE: DType;
+    /// The largest finite value.
+    const MAX: f32;
+    /// Widens exactly; both slices have the same length.
+    fn widen_into(values: &[Self], out: &mut [f32]) -> Result<()>;
+    /// Narrows to the nearest value, ties to even; both slices have the same length. Too large becomes infinite.
+    fn narrow_into(values: &[f32], out: &mut [Self]) -> Result<()>;
+    /// The slice as a run-time choice.
+    fn erase(values: &[Self]) -> Values<'_>;
+    /// The mutable slice as a run-time choice.
+    fn erase_mut(values: &mut [Self]) -> ValuesMut<'_>;
+
+    /// The slice itself where it already holds f32, so that nothing is copied.
+    #[doc(hidden)]
+    fn as_f32(_values: &[Self]) -> Option<&[f32]> {
+        None
+    }
+    /// Likewise for output.
+    #[doc(hidden)]
+    fn as_f32_mut(_values: &mut [Self]) -> Option<&mut [f32]> {
+        None
+    }
+}
+
+impl sealed::Sealed for f32 {}
+impl Element for f32 {
+    const DTYPE: DType = DType::F32;
+    const MAX: f32 = f32::MAX;
+    fn widen_into(values: &[f32], out: &mut [f32]) -> Result<()> {
+        same_length("out", values.len(), out.len())?;
+        out.copy_from_slice(values);
+        Ok(())
+    }
+    fn narrow_into(values: &[f32], out: &mut [f32]) -> Result<()> {
+        Self::widen_into(values, out)
+    }
+    fn erase(values: &[f32]) -> Values<'_> {
+        Values::F32(values)
+    }
+    fn erase_mut(values: &mut [f32]) -> ValuesMut<'_> {
+        ValuesMut::F32(values)
+    }
+    fn as_f32(values: &[f32]) -> Option<&[f32]> {
+        Some(values)
+    }
+    fn as_f32_mut(values: &mut [f32]) -> Option<&mut [f32]> {
+        Some(values)
+    }
+}
+
+macro_rules! half_element {
+    ($element:ident, $variant:ident, $max:expr) => {
+        impl sealed::Sealed for $element {}
+        impl Element for $element {
+            const DTYPE: DType = DType::$variant;
+            const MAX: f32 = $max;
+            fn widen_into(values: &[$element], out: &mut [f32]) -> Result<()> {
+                same_length("out", values.len(), out.len())?;
+                values.convert_to_f32_slice(out);
+                Ok(())
+            }
+            fn narrow_into(values: &[f32], out: &mut [$element]) -> Result<()> {
+                same_length("out", values.len(), out.len())?;
+                out.convert_from_f32_slice(values);
+                Ok(())
+            }
+            fn erase(values: &[$element]) -> Values<'_> {
+                Values::$variant(values)
+            }
+            fn erase_mut(values: &mut [$element]) -> ValuesMut<'_> {
+                ValuesMut::$variant(values)
+            }
+        }
+    };
+}
+half_element!(f16, F16, 65504.0);
+half_element!(bf16, Bf16, f32::from_bits(0x7f7f_0000));
+
+/// Reads little-endian values from bytes of any alignment, as they stand in a safetensors or raw file.
+///
+/// `bytes` holds `out.len()` values of `size_of::<T>()` bytes each.
+///
+/// ```
+/// let mut values = [0.0_f32; 2];
+/// fewbits::values_from_le_bytes_into(&[0, 0, 128, 63, 0, 0, 0, 192], &mut values)?;
+/// assert_eq!(values, [1.0, -2.0]);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+pub fn values_from_le_bytes_into<T: Element>(bytes: &[u8], out: &mut [T]) -> Result<()> {
+    let raw: &mut [u8] = bytemuck::cast_slice_mut(out);
+    same_length("bytes", raw.len(), bytes.len())?;
+    raw.copy_from_slice(bytes);
+    swap_on_big_endian::<T>(raw);
+    Ok(())
+}
+
+/// As [`values_from_le_bytes_into`], into a vector.
+pub fn values_from_le_bytes<T: Element>(bytes: &[u8]) -> Result<Vec<T>> {
+    let mut out = vec![T::default(); bytes.len() / size_of::<T>()];
+    values_from_le_bytes_into(bytes, &mut out)?;
+    Ok(out)
+}
+
+/// Writes values as little-endian bytes; `bytes` holds `values.len() * size_of::<T>()` bytes.
+pub fn values_to_le_bytes_into<T: Element>(values: &[T], bytes: &mut [u8]) -> Result<()> {
+    let raw: &[u8] = bytemuck::cast_slice(values);
+    same_length("bytes", raw.len(), bytes.len())?;
+    bytes.copy_from_slice(raw);
+    swap_on_big_endian::<T>(bytes);
+    Ok(())
+}
+
+/// As [`values_to_le_bytes_into`], into a vector.
+pub fn values_to_le_bytes<T: Element>(values: &[T]) -> Vec<u8> {
+    let mut bytes = bytemuck::cast_slice(values).to_vec();
+    swap_on_big_endian::<T>(&mut bytes);
+    bytes
+}
+
+fn swap_on_big_endian<T>(bytes: &mut [u8]) {
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+    }
+}
+
+/// The one check for NaN and infinities. `start` is the position of the first value.
+pub(crate) fn check_finite(values: &[f32], start: usize) -> Result<()> {
+    // Reduce first, look for the culprit after: an early exit would keep the loop scalar.
+    const INFINITE: u32 = 0x7f80_0000;
+    let largest = values.iter().fold(0, |max: u32, x| max.max(x.to_bits() & 0x7fff_ffff));
+    if largest < INFINITE {
+        return Ok(());
+    }
+    let index = values.iter().position(|x| !x.is_finite()).unwrap_or(0);
+    Err(Error::NonFinite { index: start.saturating_add(index) })
+}

@@ -1,0 +1,173 @@
+//! A frame to values: all of them, or a range.
+
+use super::{CHECKSUM, Chunks, Frame, Limits};
+use crate::{
+    element::Element,
+    error::{Error, Result, same_length},
+    pipeline::{Pipeline, PipelineExt},
+    wire::check_checksum,
+};
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+/// Values of one block are decoded on the stack up to this many.
+const EDGE: usize = 256;
+
+/// A frame and the pipeline that decodes it.
+///
+/// Ranges read only their chunks. Decoding into a buffer allocates nothing, except for a range that cuts through a chunk
+/// of a variable rate, or through blocks of more than 256 values.
+#[derive(Debug, Clone)]
+pub struct FrameDecoder<'a, P> {
+    frame: Frame<'a>,
+    pipeline: P,
+}
+
+impl<'a, P: Pipeline> FrameDecoder<'a, P> {
+    /// Checks that the pipeline and the frame can belong together, before anything is decoded.
+    pub(super) fn new(frame: Frame<'a>, pipeline: P) -> Result<Self> {
+        if frame.code_bits != pipeline.code_bits().map(|bits| bits.next_power_of_two().max(8)) {
+            return Err(Error::OtherPipeline);
+        }
+        if let Some(fitted) = pipeline.fitted_len().filter(|&fitted| fitted != frame.len) {
+            return Err(Error::Corrupt {
+                what: "stages were fitted to another number of values",
+                found: fitted as u64,
+            });
+        }
+        if let Chunks::Many { len, .. } = frame.chunks
+            && !len.is_multiple_of(pipeline.block().max(1))
+        {
+            return Err(Error::Corrupt { what: "chunks are no multiple of the stages' block", found: len as u64 });
+        }
+        Ok(Self { frame, pipeline })
+    }
+
+    /// The frame.
+    pub fn frame(&self) -> &Frame<'a> {
+        &self.frame
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &P {
+        &self.pipeline
+    }
+
+    /// All values, into a vector that grows with the chunks that have decoded.
+    pub fn decode<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
+        limits.check(self.frame.len, size_of::<T>(), self.frame.byte_len)?;
+        self.check_element::<T>()?;
+        let mut values = Vec::new();
+        self.for_each_chunk(0..self.frame.len, |at, stream, range| {
+            // A fixed rate rules a false count out before memory is taken for it.
+            self.check_rate(stream, range.len())?;
+            values.resize(at + range.len(), T::default());
+            self.pipeline.decode_range_into(at, stream, &mut values[at..])
+        })?;
+        Ok(values)
+    }
+
+    /// All values, into a buffer of their number.
+    pub fn decode_into<T: Element>(&self, values: &mut [T]) -> Result<()> {
+        self.decode_range_into(0..self.frame.len, values)
+    }
+
+    /// The values of `range`, into a buffer of their number.
+    pub fn decode_range_into<T: Element>(&self, range: Range<usize>, values: &mut [T]) -> Result<()> {
+        self.check_element::<T>()?;
+        if range.start > range.end || range.end > self.frame.len {
+            let worst = range.start.max(range.end);
+            return Err(Error::Setting { name: "range", value: worst as f64, allowed: "a range within the frame" });
+        }
+        same_length("values", range.len(), values.len())?;
+        self.for_each_chunk(range.clone(), |at, stream, chunk| {
+            let wanted = chunk.start.max(range.start)..chunk.end.min(range.end);
+            let out = &mut values[wanted.start - range.start..wanted.end - range.start];
+            self.check_rate(stream, chunk.len())?;
+            if wanted == chunk {
+                return self.pipeline.decode_range_into(at, stream, out);
+            }
+            self.decode_part(stream, &chunk, wanted, out)
+        })
+    }
+
+    /// Some values of a chunk.
+    fn decode_part<T: Element>(
+        &self,
+        stream: &[u8],
+        chunk: &Range<usize>,
+        wanted: Range<usize>,
+        out: &mut [T],
+    ) -> Result<()> {
+        let block = self.pipeline.block().max(1);
+        let offset = |values: usize| self.pipeline.encoded_len(values - chunk.start);
+        if offset(chunk.end).is_none() || block > EDGE {
+            let mut all = vec![T::default(); chunk.len()];
+            self.pipeline.decode_range_into(chunk.start, stream, &mut all)?;
+            out.copy_from_slice(&all[wanted.start - chunk.start..wanted.end - chunk.start]);
+            return Ok(());
+        }
+        // Whole blocks go straight into the buffer; a block that the range cuts goes through the stack.
+        let mut at = wanted.start;
+        while at < wanted.end {
+            let first = at - (at - chunk.start) % block;
+            let whole = (wanted.end - first) / block * block;
+            let last = if at == first && whole > 0 { first + whole } else { chunk.end.min(first + block) };
+            let bytes = offset(first).zip(offset(last)).and_then(|(from, to)| stream.get(from..to));
+            let bytes = bytes.ok_or(Error::Corrupt { what: "length of a chunk", found: stream.len() as u64 })?;
+            let to = last.min(wanted.end);
+            let part = &mut out[at - wanted.start..to - wanted.start];
+            if part.len() == last - first {
+                self.pipeline.decode_range_into(first, bytes, part)?;
+            } else {
+                let mut edge = [T::default(); EDGE];
+                let edge = &mut edge[..last - first];
+                self.pipeline.decode_range_into(first, bytes, edge)?;
+                part.copy_from_slice(&edge[at - first..to - first]);
+            }
+            at = to;
+        }
+        Ok(())
+    }
+
+    fn check_element<T: Element>(&self) -> Result<()> {
+        let stored = self.frame.dtype;
+        if stored == T::DTYPE { Ok(()) } else { Err(Error::WrongElement { stored, requested: T::DTYPE }) }
+    }
+
+    fn check_rate(&self, stream: &[u8], values: usize) -> Result<()> {
+        match self.pipeline.encoded_len(values) {
+            Some(expected) if expected != stream.len() => {
+                Err(Error::Corrupt { what: "length of a chunk", found: stream.len() as u64 })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Calls `each(first value, stream, values)` for every chunk that holds a part of `range`, checksums verified.
+    fn for_each_chunk(
+        &self,
+        range: Range<usize>,
+        mut each: impl FnMut(usize, &[u8], Range<usize>) -> Result<()>,
+    ) -> Result<()> {
+        let all = self.frame.len;
+        let Chunks::Many { len, table } = &self.frame.chunks else {
+            return each(0, self.frame.payload, 0..all);
+        };
+        let mut table = table.clone();
+        let mut payload = self.frame.payload;
+        for from in (0..range.end).step_by(*len) {
+            let damaged = Error::Corrupt { what: "chunk table", found: from as u64 };
+            let stream_len = table.size()?;
+            let (stream, rest) = payload.split_at_checked(stream_len).ok_or(damaged.clone())?;
+            let (stored, rest) = rest.split_first_chunk::<CHECKSUM>().ok_or(damaged)?;
+            payload = rest;
+            let to = all.min(from.saturating_add(*len));
+            if range.start < to {
+                check_checksum("a chunk", stream, u32::from_le_bytes(*stored))?;
+                each(from, stream, from..to)?;
+            }
+        }
+        Ok(())
+    }
+}

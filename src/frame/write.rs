@@ -1,0 +1,150 @@
+//! Values to a frame.
+
+use super::{CHECKSUM, MAGIC, flags};
+use crate::{
+    element::Element,
+    error::{Error, Result, same_length},
+    pipeline::Pipeline,
+    wire::{Description, FORMAT_VERSION, checksum, put_varint},
+};
+use alloc::{vec, vec::Vec};
+
+/// Bytes of the longest variable-length number.
+const VARINT: usize = 10;
+
+/// Writes frames with a pipeline.
+///
+/// Besides the frame, encoding allocates the header (parameters, side information and chunk table).
+///
+/// ```
+/// use fewbits::{BitPack, Coded, Frame, FrameWriter, Uniform};
+///
+/// let quantizer = Uniform::new(4).fit_range(-1.0, 1.0)?;
+/// let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+/// let values: Vec<f32> = (0..10_000).map(|i| (i as f32).sin()).collect();
+///
+/// let writer = FrameWriter::new(&pipeline).chunk_len(4096);
+/// let mut bytes = vec![0; writer.max_encoded_len(values.len())];
+/// let len = writer.encode_into(&values, &mut bytes)?;
+///
+/// let mut middle = [0.0_f32; 100];
+/// Frame::parse(&bytes[..len])?.decoder()?.decode_range_into(5000..5100, &mut middle)?; // reads one chunk
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct FrameWriter<'a, P: ?Sized> {
+    pipeline: &'a P,
+    chunk_len: usize,
+}
+
+impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
+    /// Chunks of 2^18 values.
+    pub fn new(pipeline: &'a P) -> Self {
+        Self { pipeline, chunk_len: 1 << 18 }.chunk_len(1 << 18)
+    }
+
+    /// Chunks of `values` values, which decode alone; rounded up to a multiple of the pipeline's
+    /// [`block`](Pipeline::block). Each costs 4 bytes of checksum and a few of table. One chunk costs none of that.
+    #[must_use]
+    pub fn chunk_len(self, values: usize) -> Self {
+        let block = self.pipeline.block().max(1);
+        let chunk_len = values.max(1).checked_next_multiple_of(block).unwrap_or(usize::MAX / block * block);
+        Self { chunk_len, ..self }
+    }
+
+    /// Bytes that suffice for a frame of any `values` values.
+    pub fn max_encoded_len(&self, values: usize) -> usize {
+        let description = self.description();
+        let mut sections = Vec::new();
+        description.write(&mut sections);
+        self.max_header_len(sections.len(), values).saturating_add(self.max_payload_len(values))
+    }
+
+    fn description(&self) -> Description {
+        let mut description = Description::default();
+        self.pipeline.describe(&mut description);
+        description
+    }
+
+    /// Magic, version, flags, count, sections, table, payload length, checksum of the header.
+    fn max_header_len(&self, sections: usize, values: usize) -> usize {
+        let table = values.div_ceil(self.chunk_len).saturating_add(2).saturating_mul(VARINT);
+        (MAGIC.len() + 2 + 2 * VARINT + CHECKSUM).saturating_add(sections).saturating_add(table)
+    }
+
+    fn max_payload_len(&self, values: usize) -> usize {
+        let (whole, rest) = (values / self.chunk_len, values % self.chunk_len);
+        let chunk = |values| self.pipeline.max_encoded_len(values).saturating_add(CHECKSUM);
+        whole.saturating_mul(chunk(self.chunk_len)).saturating_add(chunk(rest))
+    }
+
+    /// Values to a vector of bytes.
+    pub fn encode<T: Element>(&self, values: &[T]) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.max_encoded_len(values.len())];
+        let len = self.encode_into(values, &mut bytes)?;
+        bytes.truncate(len);
+        bytes.shrink_to_fit();
+        Ok(bytes)
+    }
+
+    /// Values to bytes; returns how many were written. `bytes` has room for
+    /// [`max_encoded_len`](Self::max_encoded_len).
+    pub fn encode_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        if let Some(fitted) = self.pipeline.fitted_len() {
+            same_length("values", fitted, values.len())?;
+        }
+        let mut sections = Vec::new();
+        self.description().write(&mut sections);
+        let reserved = self.max_header_len(sections.len(), values.len());
+        let expected = reserved.saturating_add(self.max_payload_len(values.len()));
+        if bytes.len() < expected {
+            return Err(Error::Length { what: "bytes", expected, actual: bytes.len() });
+        }
+
+        // The header holds the lengths of the chunks, so the payload is written first, behind room for any header.
+        let chunked = values.len() > self.chunk_len;
+        let (front, payload) = bytes.split_at_mut(reserved);
+        let mut table = Vec::new();
+        put_varint(&mut table, self.chunk_len as u64);
+        let payload_len = if chunked {
+            self.encode_chunks(values, payload, &mut table)?
+        } else {
+            self.pipeline.encode_at(0, T::erase(values), payload)?
+        };
+
+        let mut header = MAGIC.to_vec();
+        header.extend([FORMAT_VERSION, flags::write(T::DTYPE, self.pipeline.code_bits(), chunked)]);
+        put_varint(&mut header, values.len() as u64);
+        header.extend_from_slice(&sections);
+        if chunked {
+            put_varint(&mut header, table.len() as u64);
+            header.extend_from_slice(&table);
+        }
+        put_varint(&mut header, payload_len as u64);
+        if chunked {
+            header.extend_from_slice(&checksum(&header).to_le_bytes());
+        }
+        front[..header.len()].copy_from_slice(&header);
+        bytes.copy_within(reserved..reserved + payload_len, header.len());
+        let len = header.len() + payload_len;
+        if chunked {
+            return Ok(len);
+        }
+        let checksum = checksum(&bytes[..len]);
+        bytes[len..len + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+        Ok(len + CHECKSUM)
+    }
+
+    fn encode_chunks<T: Element>(&self, values: &[T], payload: &mut [u8], table: &mut Vec<u8>) -> Result<usize> {
+        let mut at = 0;
+        for (i, chunk) in values.chunks(self.chunk_len).enumerate() {
+            let stream = &mut payload[at..];
+            let len = self.pipeline.encode_at(i * self.chunk_len, T::erase(chunk), stream)?;
+            let checksum = checksum(&stream[..len]);
+            stream[len..len + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+            put_varint(table, len as u64);
+            at += len + CHECKSUM;
+        }
+        Ok(at)
+    }
+}

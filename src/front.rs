@@ -1,0 +1,31 @@
+//! The front door: one call from bytes to values.
+
+use crate::{
+    element::Element,
+    error::Result,
+    frame::{Frame, Limits},
+};
+use alloc::vec::Vec;
+
+/// Values of a frame of built-in stages, with default [`Limits`].
+///
+/// `T` is the element that was encoded; [`Frame::dtype`] tells it. Other pipelines, ranges, buffers and limits: see
+/// [`Frame::parse`] and [`FrameDecoder`](crate::FrameDecoder).
+///
+/// ```
+/// use fewbits::{BitPack, Coded, Frame, Uniform};
+///
+/// let quantizer = Uniform::new(8).fit_range(-1.0, 1.0)?;
+/// let bytes = Frame::encode(&Coded::new(quantizer.clone(), BitPack::of(&quantizer)), &[0.0_f32, 0.5])?;
+/// let values: Vec<f32> = fewbits::decompress(&bytes)?;
+/// assert!(values[0] == 0.0 && (values[1] - 0.5).abs() < 0.004);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+pub fn decompress<T: Element>(bytes: &[u8]) -> Result<Vec<T>> {
+    decompress_within(bytes, Limits::default())
+}
+
+/// As [`decompress`], within the caller's limits.
+pub fn decompress_within<T: Element>(bytes: &[u8], limits: Limits) -> Result<Vec<T>> {
+    Frame::parse(bytes)?.decoder()?.decode(limits)
+}

@@ -1,0 +1,37 @@
+//! Smallest and largest values.
+
+/// Independent minima and maxima, so that a reduction is not one chain of dependent operations.
+const LANES: usize = 16;
+
+/// Lowers `low` and raises `high` to enclose the finite `values`.
+pub(crate) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
+    let mut lows = [*low; LANES];
+    let mut highs = [*high; LANES];
+    let blocks = values.chunks_exact(LANES);
+    let tail = blocks.remainder();
+    for block in blocks {
+        enclose_each(block, &mut lows, &mut highs);
+    }
+    enclose_each(tail, &mut lows, &mut highs);
+    *low = lows.into_iter().fold(*low, lower);
+    *high = highs.into_iter().fold(*high, higher);
+}
+
+/// Likewise value by value: `values[i]` only moves `lows[i]` and `highs[i]`.
+pub(crate) fn enclose_each(values: &[f32], lows: &mut [f32], highs: &mut [f32]) {
+    for ((&x, low), high) in values.iter().zip(lows).zip(highs) {
+        *low = lower(*low, x);
+        *high = higher(*high, x);
+    }
+}
+
+// `f32::min` also handles NaN, which costs two more instructions; values are finite here.
+#[inline(always)]
+fn lower(a: f32, b: f32) -> f32 {
+    if b < a { b } else { a }
+}
+
+#[inline(always)]
+fn higher(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}

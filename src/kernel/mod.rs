@@ -1,0 +1,8 @@
+//! The hot loops: plain Rust on f32 blocks, written so that the compiler vectorises them.
+//!
+//! A loop here reduces first and looks for culprits after, has no early exit, and takes the law of one value as an
+//! inlined closure, so that elements, codes, levels and granularities do not multiply.
+
+pub(crate) mod bits;
+pub(crate) mod extrema;
+pub(crate) mod scale;

@@ -1,0 +1,89 @@
+//! Values <-> codes under a scale and an offset: x = scale * level + offset.
+//!
+//! `nearest` and `level` are the law of one value in units of the scale. Division, not multiplication by a reciprocal:
+//! it is correctly rounded, and the reciprocal of a subnormal scale is infinite.
+
+use crate::code::Code;
+
+/// One scale for all `values`.
+#[inline(always)]
+pub(crate) fn quantize_run<C: Code>(
+    scale: f32,
+    offset: f32,
+    values: &[f32],
+    codes: &mut [C],
+    nearest: impl Fn(f32) -> u32,
+) {
+    for (code, x) in codes.iter_mut().zip(values) {
+        *code = C::from_u32(nearest((x - offset) / scale));
+    }
+}
+
+/// One scale for all `codes`.
+#[inline(always)]
+pub(crate) fn dequantize_run<C: Code>(
+    scale: f32,
+    offset: f32,
+    codes: &[C],
+    values: &mut [f32],
+    level: impl Fn(u32) -> f32,
+) {
+    for (x, code) in values.iter_mut().zip(codes) {
+        *x = level(code.to_u32()) * scale + offset;
+    }
+}
+
+/// A scale for each value.
+#[inline(always)]
+pub(crate) fn quantize_each<C: Code>(
+    scales: &[f32],
+    offsets: &[f32],
+    values: &[f32],
+    codes: &mut [C],
+    nearest: impl Fn(f32) -> u32,
+) {
+    for (((code, x), scale), offset) in codes.iter_mut().zip(values).zip(scales).zip(offsets) {
+        *code = C::from_u32(nearest((x - offset) / scale));
+    }
+}
+
+/// A scale for each code.
+#[inline(always)]
+pub(crate) fn dequantize_each<C: Code>(
+    scales: &[f32],
+    offsets: &[f32],
+    codes: &[C],
+    values: &mut [f32],
+    level: impl Fn(u32) -> f32,
+) {
+    for (((x, code), scale), offset) in values.iter_mut().zip(codes).zip(scales).zip(offsets) {
+        *x = level(code.to_u32()) * scale + offset;
+    }
+}
+
+/// As [`quantize_run`] where a difference of values may exceed `f32::MAX`.
+pub(crate) fn quantize_run_wide<C: Code>(
+    scale: f32,
+    offset: f32,
+    values: &[f32],
+    codes: &mut [C],
+    nearest: impl Fn(f32) -> u32,
+) {
+    for (code, &x) in codes.iter_mut().zip(values) {
+        *code = C::from_u32(nearest(((f64::from(x) - f64::from(offset)) / f64::from(scale)) as f32));
+    }
+}
+
+/// As [`dequantize_run`] where a level may exceed `f32::MAX`: such a level is `f32::MAX`.
+pub(crate) fn dequantize_run_wide<C: Code>(
+    scale: f32,
+    offset: f32,
+    codes: &[C],
+    values: &mut [f32],
+    level: impl Fn(u32) -> f32,
+) {
+    for (x, code) in values.iter_mut().zip(codes) {
+        let wide = f64::from(level(code.to_u32())) * f64::from(scale) + f64::from(offset);
+        *x = wide.clamp(-f64::from(f32::MAX), f64::from(f32::MAX)) as f32;
+    }
+}

@@ -1,0 +1,48 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
+#![cfg_attr(feature = "simd", deny(unsafe_code))]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+// The ground floor: small, and without imports from above.
+mod code;
+mod element;
+mod error;
+mod fit;
+mod groups;
+mod kernel;
+mod wire;
+
+// In the order of the flow: values -> codes -> bytes -> bytes that describe themselves.
+mod quantizer;
+mod codec;
+mod pipeline;
+mod frame;
+mod front;
+mod metrics;
+
+pub use code::Code;
+pub use element::{
+    DType, Element, Values, ValuesMut, values_from_le_bytes, values_from_le_bytes_into, values_to_le_bytes,
+    values_to_le_bytes_into,
+};
+pub use error::{Error, ErrorKind, Result};
+pub use fit::Fit;
+pub use groups::{Granularity, Groups};
+pub use half::{bf16, f16};
+pub use wire::{Description, FOREIGN_TAGS, FORMAT_VERSION, Reader, Restore, Stages, Writer};
+
+pub use quantizer::{Grid, Levels, Quantizer, QuantizerExt, ScaleType, Scaled, Scaling, Uniform, UniformQuantizer};
+
+pub use codec::{BitPack, Codec, CodecExt};
+
+pub use pipeline::{Coded, Pipeline, PipelineExt};
+
+pub use frame::{Frame, FrameDecoder, FrameWriter, Limits};
+
+pub use front::{decompress, decompress_within};
+
+pub use metrics::{ErrorStats, bits_per_value, compression_ratio};

@@ -1,0 +1,169 @@
+//! A quantizer, then a codec.
+
+use super::Pipeline;
+use crate::{
+    code::Code,
+    codec::Codec,
+    element::{Element, Values, ValuesMut},
+    error::{Error, Result},
+    quantizer::{PIECE, Quantizer, dequantize_range, quantize_range},
+    wire::{Description, Restore, Stages},
+};
+use alloc::vec;
+
+/// A fitted quantizer and a fitted codec for its codes; the compiler checks that they match.
+///
+/// With a fixed-rate codec neither direction allocates. A codec with a variable rate sees all codes of a call at once,
+/// so encoding allocates one code per value, and decoding what the codec says.
+///
+/// ```
+/// use fewbits::{BitPack, Coded, Fit, PipelineExt, Uniform};
+///
+/// let values = [0.5_f32, -1.0, 0.25, 0.75, -0.125];
+/// let quantizer = Uniform::new(5).fit(&values)?;
+/// let codec = BitPack::of(&quantizer);
+/// let pipeline = Coded::new(quantizer, codec);
+/// assert_eq!(pipeline.encode(&values)?.len(), 4); // 25 bits
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+///
+/// ```compile_fail
+/// use fewbits::{BitPack, Coded, Fit, PipelineExt, Uniform};
+///
+/// let quantizer = Uniform::new(5).fit(&[0.5_f32])?; // u8 codes
+/// Coded::new(quantizer, BitPack::<u16>::new(5)?).encode(&[0.5_f32])?; // a codec for u16 codes
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coded<Q, K> {
+    /// Values to codes.
+    pub quantizer: Q,
+    /// Codes to bytes.
+    pub codec: K,
+}
+
+impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
+    /// From fitted stages.
+    pub fn new(quantizer: Q, codec: K) -> Self {
+        Self { quantizer, codec }
+    }
+
+    /// Values whose codes fill whole bytes: a multiple of the quantizer's block that suits the codec's.
+    fn joint_block(&self) -> usize {
+        let (values, codes) = (self.quantizer.block().max(1), self.codec.block().max(1));
+        if self.codec.encoded_len(0).is_none() {
+            return values;
+        }
+        let fits = |times: &usize| self.quantizer.code_len(values.saturating_mul(*times)).is_multiple_of(codes);
+        (1..=codes).find(fits).unwrap_or(codes).saturating_mul(values)
+    }
+
+    fn check_start(&self, start: usize) -> Result<()> {
+        let block = self.joint_block();
+        if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
+    }
+
+    /// The longest piece whose values and codes both fit the stack.
+    fn piece(&self) -> Option<usize> {
+        let block = self.joint_block();
+        let step = PIECE.checked_div(block)?.checked_mul(block)?;
+        (step > 0 && self.quantizer.code_len(step) <= PIECE).then_some(step)
+    }
+
+    fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.check_start(start)?;
+        let expected = self.encoded_len(values.len());
+        if let Some(expected) = expected.filter(|&expected| expected > bytes.len()) {
+            return Err(Error::Length { what: "bytes", expected, actual: bytes.len() });
+        }
+        let Some(step) = self.piece().filter(|_| expected.is_some()) else {
+            let mut codes = vec![Q::Code::default(); self.quantizer.code_len(values.len())];
+            quantize_range(&self.quantizer, start, values, &mut codes)?;
+            return self.codec.encode_at(self.quantizer.code_len(start), &codes, bytes);
+        };
+        let mut buffer = [Q::Code::default(); PIECE];
+        let mut written = 0;
+        for (i, values) in values.chunks(step).enumerate() {
+            let at = start + i * step;
+            let codes = room(&mut buffer, self.quantizer.code_len(values.len()))?;
+            quantize_range(&self.quantizer, at, values, codes)?;
+            let free = bytes.get_mut(written..).unwrap_or_default();
+            written += self.codec.encode_at(self.quantizer.code_len(at), codes, free)?;
+        }
+        Ok(written)
+    }
+
+    fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
+        self.check_start(start)?;
+        let (first, count) = (self.quantizer.code_len(start), self.quantizer.code_len(values.len()));
+        let Some(step) = self.piece() else {
+            let mut codes = vec![Q::Code::default(); count];
+            let read = self.codec.decode_at(first, bytes, &mut codes)?;
+            dequantize_range(&self.quantizer, start, &codes, values)?;
+            return Ok(read);
+        };
+        let mut buffer = [Q::Code::default(); PIECE];
+        let piece = room(&mut buffer, self.quantizer.code_len(step))?;
+        let mut done = 0;
+        self.codec.decode_pieces(first, bytes, count, piece, &mut |codes| {
+            let to = values.len().min(done + step);
+            dequantize_range(&self.quantizer, start + done, codes, &mut values[done..to])?;
+            done = to;
+            Ok(())
+        })
+    }
+}
+
+/// The front of a buffer, for as many codes as a quantizer of another crate says it needs.
+fn room<C>(buffer: &mut [C; PIECE], expected: usize) -> Result<&mut [C]> {
+    buffer.get_mut(..expected).ok_or(Error::Length { what: "codes", expected, actual: PIECE })
+}
+
+impl<Q: Quantizer, K: Codec<Code = Q::Code>> Pipeline for Coded<Q, K> {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        self.codec.max_encoded_len(self.quantizer.code_len(values))
+    }
+
+    fn encoded_len(&self, values: usize) -> Option<usize> {
+        self.codec.encoded_len(self.quantizer.code_len(values))
+    }
+
+    fn block(&self) -> usize {
+        self.joint_block()
+    }
+
+    fn fitted_len(&self) -> Option<usize> {
+        self.quantizer.fitted_len()
+    }
+
+    fn code_bits(&self) -> Option<u32> {
+        Some(Q::Code::BITS)
+    }
+
+    fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        match values {
+            Values::F32(values) => self.encode_values(start, values, bytes),
+            Values::F16(values) => self.encode_values(start, values, bytes),
+            Values::Bf16(values) => self.encode_values(start, values, bytes),
+        }
+    }
+
+    fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
+        match values {
+            ValuesMut::F32(values) => self.decode_values(start, bytes, values),
+            ValuesMut::F16(values) => self.decode_values(start, bytes, values),
+            ValuesMut::Bf16(values) => self.decode_values(start, bytes, values),
+        }
+    }
+
+    fn describe(&self, out: &mut Description) {
+        self.quantizer.describe(out);
+        self.codec.describe(out);
+    }
+}
+
+impl<Q: Restore, K: Restore> Restore for Coded<Q, K> {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        Ok(Self { quantizer: Q::restore(stages)?, codec: K::restore(stages)? })
+    }
+}

@@ -1,0 +1,218 @@
+//! The doors of every quantizer: any element, checked, into buffers or vectors.
+
+use super::Quantizer;
+use crate::{
+    element::{Element, check_finite},
+    error::{Error, Result, same_length},
+    wire::parameter_bytes,
+};
+use alloc::{vec, vec::Vec};
+
+/// Values that are converted in one piece of the stack.
+pub(crate) const PIECE: usize = 4096;
+
+/// What every [`Quantizer`] can do, `dyn` ones included, with slices of any [`Element`].
+///
+/// Methods that end in `_into` fill the caller's buffer and allocate nothing, for quantizers whose
+/// [`block`](Quantizer::block) is at most 4096 values; others need a buffer of the size of their input.
+///
+/// Half-precision output is the nearest value to the level, which adds half a unit in its last place to the error. A
+/// level just above the largest finite element, where rounding a scale outward put it, becomes that element.
+///
+/// ```
+/// use fewbits::{Fit, QuantizerExt, Uniform, f16};
+///
+/// let values: Vec<f16> = [0.1, -0.7, 0.35].map(f16::from_f32).to_vec();
+/// let quantizer = Uniform::new(8).fit(&values)?;
+/// let mut codes = [0_u8; 3];
+/// quantizer.quantize_into(&values, &mut codes)?;
+/// let restored: Vec<f32> = quantizer.dequantize(&codes)?;
+/// assert!(restored.iter().zip(&values).all(|(r, v)| (r - v.to_f32()).abs() < 0.51 * quantizer.scales()[0]));
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+pub trait QuantizerExt: Quantizer {
+    /// Values to codes; `codes` has [`code_len`](Quantizer::code_len)`(values.len())` items.
+    fn quantize_into<T: Element>(&self, values: &[T], codes: &mut [Self::Code]) -> Result<()> {
+        check_fitted_len(self, values.len())?;
+        quantize_range(self, 0, values, codes)
+    }
+
+    /// Values to a vector of codes.
+    fn quantize<T: Element>(&self, values: &[T]) -> Result<Vec<Self::Code>> {
+        let mut codes = vec![Self::Code::default(); self.code_len(values.len())];
+        self.quantize_into(values, &mut codes)?;
+        Ok(codes)
+    }
+
+    /// Codes to values; `codes` has [`code_len`](Quantizer::code_len)`(values.len())` items.
+    fn dequantize_into<T: Element>(&self, codes: &[Self::Code], values: &mut [T]) -> Result<()> {
+        check_fitted_len(self, values.len())?;
+        dequantize_range(self, 0, codes, values)
+    }
+
+    /// Codes to a vector of values.
+    fn dequantize<T: Element>(&self, codes: &[Self::Code]) -> Result<Vec<T>> {
+        let mut values = vec![T::default(); self.value_len(codes.len())];
+        self.dequantize_into(codes, &mut values)?;
+        Ok(values)
+    }
+
+    /// As [`quantize_into`](Self::quantize_into) for the piece of an array that begins at value `start`, a multiple of
+    /// [`block`](Quantizer::block).
+    fn quantize_range_into<T: Element>(&self, start: usize, values: &[T], codes: &mut [Self::Code]) -> Result<()> {
+        quantize_range(self, start, values, codes)
+    }
+
+    /// As [`dequantize_into`](Self::dequantize_into) for the piece of an array that begins at value `start`, a multiple
+    /// of [`block`](Quantizer::block).
+    fn dequantize_range_into<T: Element>(&self, start: usize, codes: &[Self::Code], values: &mut [T]) -> Result<()> {
+        dequantize_range(self, start, codes, values)
+    }
+
+    /// Values to what they decode to, for training with quantized weights; `out` is as long as `values`.
+    fn fake_quantize_into<T: Element>(&self, values: &[T], out: &mut [T]) -> Result<()> {
+        same_length("out", values.len(), out.len())?;
+        check_fitted_len(self, values.len())?;
+        let Some(step) = piece_of(self) else {
+            return self.dequantize_into(&self.quantize(values)?, out);
+        };
+        let mut codes = [Self::Code::default(); PIECE];
+        for (i, (values, out)) in values.chunks(step).zip(out.chunks_mut(step)).enumerate() {
+            let codes = piece_codes(self, values.len(), &mut codes)?;
+            quantize_range(self, i * step, values, codes)?;
+            dequantize_range(self, i * step, codes, out)?;
+        }
+        Ok(())
+    }
+
+    /// As [`fake_quantize_into`](Self::fake_quantize_into), into a vector.
+    fn fake_quantize<T: Element>(&self, values: &[T]) -> Result<Vec<T>> {
+        let mut out = vec![T::default(); values.len()];
+        self.fake_quantize_into(values, &mut out)?;
+        Ok(out)
+    }
+
+    /// The straight-through gradient: `gradient` holds the gradient with respect to the restored values and becomes the
+    /// one with respect to `values`. In f32, as gradients are in training.
+    fn straight_through_into(&self, values: &[f32], gradient: &mut [f32]) -> Result<()> {
+        same_length("gradient", values.len(), gradient.len())?;
+        check_fitted_len(self, values.len())?;
+        check_finite(values, 0)?;
+        self.straight_through_at(0, values, gradient)
+    }
+
+    /// The parameters alone, to be stored once beside many payloads; [`Restore`](crate::Restore) reads them.
+    fn to_bytes(&self) -> Vec<u8> {
+        parameter_bytes(|out| self.describe(out))
+    }
+}
+
+impl<Q: Quantizer + ?Sized> QuantizerExt for Q {}
+
+fn check_fitted_len<Q: Quantizer + ?Sized>(quantizer: &Q, len: usize) -> Result<()> {
+    match quantizer.fitted_len() {
+        Some(fitted) => same_length("values", fitted, len),
+        None => Ok(()),
+    }
+}
+
+/// The longest piece that quantizers with this block can work on and that fits the stack.
+fn piece_of<Q: Quantizer + ?Sized>(quantizer: &Q) -> Option<usize> {
+    let block = quantizer.block().max(1);
+    (block <= PIECE).then_some(PIECE / block * block)
+}
+
+/// Room for the codes of `values` values. A quantizer with more codes than values is refused here.
+fn piece_codes<'a, Q: Quantizer + ?Sized>(
+    quantizer: &Q,
+    values: usize,
+    codes: &'a mut [Q::Code; PIECE],
+) -> Result<&'a mut [Q::Code]> {
+    let expected = quantizer.code_len(values);
+    codes.get_mut(..expected).ok_or(Error::Length { what: "codes", expected, actual: PIECE })
+}
+
+fn check_position<Q: Quantizer + ?Sized>(quantizer: &Q, start: usize, values: usize, codes: usize) -> Result<()> {
+    same_length("codes", quantizer.code_len(values), codes)?;
+    let block = quantizer.block().max(1);
+    if !start.is_multiple_of(block) {
+        return Err(Error::Unaligned { start, block });
+    }
+    match start.checked_add(values) {
+        Some(_) => Ok(()),
+        None => Err(Error::Setting { name: "start", value: start as f64, allowed: "a position in the array" }),
+    }
+}
+
+/// Values of any element to codes.
+pub(crate) fn quantize_range<Q, T>(quantizer: &Q, start: usize, values: &[T], codes: &mut [Q::Code]) -> Result<()>
+where
+    Q: Quantizer + ?Sized,
+    T: Element,
+{
+    check_position(quantizer, start, values.len(), codes.len())?;
+    if let Some(values) = T::as_f32(values) {
+        check_finite(values, start)?;
+        return quantizer.quantize_at(start, values, codes);
+    }
+    let Some(step) = piece_of(quantizer) else {
+        let mut wide = vec![0.0; values.len()];
+        T::widen_into(values, &mut wide)?;
+        check_finite(&wide, start)?;
+        return quantizer.quantize_at(start, &wide, codes);
+    };
+    let mut buffer = [0.0; PIECE];
+    for (i, values) in values.chunks(step).enumerate() {
+        let (at, wide) = (i * step, &mut buffer[..values.len()]);
+        T::widen_into(values, wide)?;
+        check_finite(wide, start + at)?;
+        let (from, to) = (quantizer.code_len(at), quantizer.code_len(at + values.len()));
+        quantizer.quantize_at(start + at, wide, &mut codes[from..to])?;
+    }
+    Ok(())
+}
+
+/// Codes to values of any element.
+pub(crate) fn dequantize_range<Q, T>(quantizer: &Q, start: usize, codes: &[Q::Code], values: &mut [T]) -> Result<()>
+where
+    Q: Quantizer + ?Sized,
+    T: Element,
+{
+    check_position(quantizer, start, values.len(), codes.len())?;
+    if T::as_f32_mut(values).is_some() {
+        // Asked twice, because a borrow that is returned on one path only would last for both.
+        return T::as_f32_mut(values).map_or(Ok(()), |values| quantizer.dequantize_at(start, codes, values));
+    }
+    let Some(step) = piece_of(quantizer) else {
+        let mut wide = vec![0.0; values.len()];
+        quantizer.dequantize_at(start, codes, &mut wide)?;
+        return narrow(quantizer, start, &mut wide, values);
+    };
+    let mut buffer = [0.0; PIECE];
+    for (i, values) in values.chunks_mut(step).enumerate() {
+        let (at, wide) = (i * step, &mut buffer[..values.len()]);
+        let (from, to) = (quantizer.code_len(at), quantizer.code_len(at + values.len()));
+        quantizer.dequantize_at(start + at, &codes[from..to], wide)?;
+        narrow(quantizer, start + at, wide, values)?;
+    }
+    Ok(())
+}
+
+/// Narrows levels; one beyond the largest element must be within the error bound of it.
+fn narrow<Q, T>(quantizer: &Q, start: usize, wide: &mut [f32], values: &mut [T]) -> Result<()>
+where
+    Q: Quantizer + ?Sized,
+    T: Element,
+{
+    let largest = wide.iter().fold(0, |max: u32, x| max.max(x.to_bits() & 0x7fff_ffff));
+    if largest > T::MAX.to_bits() {
+        for (i, x) in wide.iter_mut().enumerate() {
+            let excess = f64::from(x.abs()) - f64::from(T::MAX);
+            if excess > quantizer.error_bound(start + i).unwrap_or(0.0) {
+                return Err(Error::Overflow { index: start + i, value: *x, requested: T::DTYPE });
+            }
+            *x = x.clamp(-T::MAX, T::MAX);
+        }
+    }
+    T::narrow_into(wide, values)
+}

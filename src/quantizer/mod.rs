@@ -1,0 +1,126 @@
+//! Values <-> codes: the only place where something is lost.
+//!
+//! Implement two functions on finite f32 slices and one fact ([`Quantizer`]); every element, vectors, checks, fake
+//! quantization, pipelines and frames come for free ([`QuantizerExt`]).
+//!
+//! Scalar quantizers need even less: [`Levels`] says where levels lie in units of a scale, and [`Scaled`] does the rest.
+
+mod doors;
+mod grid;
+mod levels;
+mod scale_type;
+mod scaled;
+mod scaling;
+mod uniform;
+
+pub use doors::QuantizerExt;
+pub(crate) use doors::{PIECE, dequantize_range, quantize_range};
+pub use grid::Grid;
+pub use levels::Levels;
+pub use scale_type::ScaleType;
+pub use scaled::Scaled;
+pub use scaling::Scaling;
+pub use uniform::{Uniform, UniformQuantizer};
+
+use crate::{code::Code, error::Result, wire::Description};
+use alloc::boxed::Box;
+
+/// A fitted quantizer: values to codes, and codes to the levels they stand for.
+///
+/// Each slice is told where it starts in the whole array. That one argument makes chunks, ranges, threads, streams and
+/// parameters per channel the same thing: any split at multiples of [`block`](Self::block) gives the same codes. A
+/// quantizer without a notion of place ignores it.
+///
+/// Call it through [`QuantizerExt`], which takes any element and checks its arguments.
+pub trait Quantizer {
+    /// The integers it emits.
+    type Code: Code;
+
+    /// Number of levels; codes are below it.
+    fn level_count(&self) -> u32;
+
+    /// Values to codes. `values` are finite, `start` is a multiple of [`block`](Self::block), and `codes` has
+    /// [`code_len`](Self::code_len)`(values.len())` items.
+    fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [Self::Code]) -> Result<()>;
+
+    /// Codes to finite values, with the same lengths. Codes come from anywhere: one that is not below
+    /// [`level_count`](Self::level_count) is an error.
+    fn dequantize_at(&self, start: usize, codes: &[Self::Code], values: &mut [f32]) -> Result<()>;
+
+    /// Slices start at multiples of this many values. At least 1.
+    fn block(&self) -> usize {
+        1
+    }
+
+    /// Codes of `values` values: the same number for every block.
+    fn code_len(&self, values: usize) -> usize {
+        values
+    }
+
+    /// Values of `codes` codes.
+    fn value_len(&self, codes: usize) -> usize {
+        codes
+    }
+
+    /// How many values there are in all, if the parameters belong to one array: a longer or shorter one is refused.
+    fn fitted_len(&self) -> Option<usize> {
+        None
+    }
+
+    /// The largest error of value `index`, as f32 and in the unit of the values, if the value is within the fitted
+    /// range; none if the quantizer states no bound.
+    fn error_bound(&self, _index: usize) -> Option<f64> {
+        None
+    }
+
+    /// The straight-through gradient: turns the gradient with respect to the restored values into one with respect to
+    /// `values`, in place. By default the gradient passes unchanged; a quantizer that clips stops it where it clips.
+    fn straight_through_at(&self, _start: usize, _values: &[f32], _gradient: &mut [f32]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Appends what a decoder needs to rebuild the quantizer. By default it stays anonymous: only the pipeline that
+    /// wrote a frame can decode it.
+    fn describe(&self, out: &mut Description) {
+        out.foreign(u8::MAX, |_| ());
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<Q: Quantizer + ?Sized> Quantizer for $pointer {
+            type Code = Q::Code;
+            fn level_count(&self) -> u32 {
+                (**self).level_count()
+            }
+            fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [Q::Code]) -> Result<()> {
+                (**self).quantize_at(start, values, codes)
+            }
+            fn dequantize_at(&self, start: usize, codes: &[Q::Code], values: &mut [f32]) -> Result<()> {
+                (**self).dequantize_at(start, codes, values)
+            }
+            fn block(&self) -> usize {
+                (**self).block()
+            }
+            fn code_len(&self, values: usize) -> usize {
+                (**self).code_len(values)
+            }
+            fn value_len(&self, codes: usize) -> usize {
+                (**self).value_len(codes)
+            }
+            fn fitted_len(&self) -> Option<usize> {
+                (**self).fitted_len()
+            }
+            fn error_bound(&self, index: usize) -> Option<f64> {
+                (**self).error_bound(index)
+            }
+            fn straight_through_at(&self, start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
+                (**self).straight_through_at(start, values, gradient)
+            }
+            fn describe(&self, out: &mut Description) {
+                (**self).describe(out);
+            }
+        }
+    )*};
+}
+forward!(&Q, Box<Q>);

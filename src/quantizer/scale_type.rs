@@ -1,0 +1,132 @@
+//! How a scale is stored.
+
+use crate::{
+    error::{Error, Result},
+    wire::{Reader, Writer},
+};
+use core::fmt;
+use half::f16;
+
+/// How scales are stored. A quantizer works with its scales exactly as they are stored.
+///
+/// Scales are rounded outward, to the next storable number up, so that the largest value of a group stays in range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub enum ScaleType {
+    /// 4 bytes. Every finite scale.
+    #[default]
+    F32,
+    /// 2 bytes, 6e-8 to 65504. Up to 0.1 % coarser than needed; coarser still below 6e-5, and a scale below 6e-8 is an
+    /// error, for what it could resolve is lost.
+    F16,
+    /// 1 byte: a power of two from 2^-127 to 2^127, as in the OCP microscaling formats. Up to twice as coarse as needed.
+    E8M0,
+}
+
+/// 2^-127, the smallest power of two of E8M0.
+const E8M0_MIN: f32 = f32::from_bits(0x0040_0000);
+
+impl ScaleType {
+    /// Bytes of one scale.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+            Self::E8M0 => 1,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::E8M0 => "E8M0",
+        }
+    }
+
+    /// The smallest positive scale.
+    pub(crate) fn smallest(self) -> f32 {
+        match self {
+            Self::F32 => f32::from_bits(1),
+            Self::F16 => f16::from_bits(1).to_f32(),
+            Self::E8M0 => E8M0_MIN,
+        }
+    }
+
+    /// The smallest storable scale with `scale * reach >= extent`, both positive; none if there is none, or if it
+    /// would be more than twice the scale that is needed.
+    pub(crate) fn round_outward(self, extent: f64, reach: f64) -> Option<f32> {
+        let ideal = extent / reach;
+        // Products of a scale and a reach (a half-integer of at most 17 bits) are exact in f64.
+        let covers = |scale: f32| f64::from(scale) * reach >= extent;
+        let nearest = ideal as f32;
+        let exact = if covers(nearest) { nearest } else { nearest.next_up() };
+        let scale = match self {
+            // Values are multiples of the smallest f32, so that even this scale resolves them fully.
+            Self::F32 => return exact.is_finite().then_some(exact),
+            Self::F16 => {
+                let nearest = f16::from_f32(exact);
+                let up = if covers(nearest.to_f32()) { nearest } else { f16::from_bits(nearest.to_bits() + 1) };
+                up.to_f32()
+            }
+            Self::E8M0 if exact <= E8M0_MIN => E8M0_MIN,
+            // Adding the mantissa mask carries into the exponent unless the mantissa is zero.
+            Self::E8M0 => f32::from_bits((exact.to_bits() + 0x007f_ffff) & 0x7f80_0000),
+        };
+        (scale.is_finite() && f64::from(scale) <= 2.0 * ideal).then_some(scale)
+    }
+
+    /// Whether a scale can be stored as it is.
+    pub(crate) fn holds(self, scale: f32) -> bool {
+        let stored = match self {
+            Self::F32 => scale,
+            Self::F16 => f16::from_f32(scale).to_f32(),
+            Self::E8M0 if scale == E8M0_MIN => scale,
+            Self::E8M0 => f32::from_bits(scale.to_bits() & 0x7f80_0000),
+        };
+        stored == scale && scale > 0.0 && scale.is_finite()
+    }
+
+    pub(crate) fn write(self, scale: f32, out: &mut Writer<'_>) {
+        match self {
+            Self::F32 => out.f32(scale),
+            Self::F16 => out.bytes(&f16::from_f32(scale).to_le_bytes()),
+            Self::E8M0 => out.u8((scale.to_bits() >> 23) as u8),
+        }
+    }
+
+    pub(crate) fn read(self, bytes: &mut Reader<'_>) -> Result<f32> {
+        let scale = match self {
+            Self::F32 => f32::from_bits(bytes.u32()?),
+            Self::F16 => f16::from_bits(u16::from_le_bytes([bytes.u8()?, bytes.u8()?])).to_f32(),
+            Self::E8M0 => match bytes.u8()? {
+                0 => E8M0_MIN,
+                exponent => f32::from_bits(u32::from(exponent) << 23),
+            },
+        };
+        if self.holds(scale) { Ok(scale) } else { Err(Error::Corrupt { what: "scale", found: scale.to_bits().into() }) }
+    }
+
+    pub(crate) fn to_byte(self) -> u8 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::E8M0 => 2,
+        }
+    }
+
+    pub(crate) fn from_byte(byte: u8) -> Result<Self> {
+        match byte {
+            0 => Ok(Self::F32),
+            1 => Ok(Self::F16),
+            2 => Ok(Self::E8M0),
+            _ => Err(Error::Corrupt { what: "scale type", found: byte.into() }),
+        }
+    }
+}
+
+impl fmt::Display for ScaleType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,168 @@
+//! Equal steps: the settings, and the name of what they are fitted to.
+
+use super::{Grid, ScaleType, Scaled, Scaling};
+use crate::{
+    code::Code,
+    element::Element,
+    error::{Error, Result},
+    fit::Fit,
+    groups::Granularity,
+};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+/// A fitted uniform quantizer: `x = scale * (code + min) + offset`, or with half a step more where it is mid-rise.
+pub type UniformQuantizer<C = u8> = Scaled<Grid<C>>;
+
+/// Where the levels of a uniform quantizer lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Symmetric,
+    FullRange,
+    Asymmetric,
+    MidRise,
+}
+
+/// Settings of a uniform quantizer: 1 to 16 bits, equally spaced levels.
+///
+/// | kind | levels, in units of the scale | scale | choose it for |
+/// | --- | --- | --- | --- |
+/// | [`symmetric`](Self::symmetric) (default) | `-m..=m`, `m = 2^(bits-1) - 1`, 2 bits or more | `max abs / m` | weights: zero is exact, negation is exact |
+/// | [`full_range`](Self::full_range) | `-m-1..=m` | `max abs / (m + 1/2)` | one more level; zero is exact |
+/// | [`asymmetric`](Self::asymmetric) | `0..2^bits`, from an offset | `(max - min) / (2^bits - 1)` | data on one side, such as activations: the smallest value is exact |
+/// | [`mid_rise`](Self::mid_rise) | `-m-1/2..=m+1/2` | `max abs / (m + 1)` | 1 and 2 bits: no level is spent on zero |
+///
+/// The error of a value within the fitted range is at most half a scale, plus roundings that
+/// [`error_bound`](super::Quantizer::error_bound) states. Fitting takes one pass.
+///
+/// Codes are `u8` unless [`codes`](Self::codes) says otherwise; more than 8 bits need `u16`.
+///
+/// ```
+/// use fewbits::{Fit, QuantizerExt, Uniform};
+///
+/// let weights = [0.02_f32, -0.31, 0.74, 0.18, -0.09, 0.05];
+/// let quantizer = Uniform::new(4).per_axis(&[2, 3], 0).fit(&weights)?; // one scale per row
+/// let codes = quantizer.quantize(&weights)?;
+/// let restored: Vec<f32> = quantizer.dequantize(&codes)?;
+/// for (i, (w, r)) in weights.iter().zip(&restored).enumerate() {
+///     assert!((w - r).abs() <= 0.5 * quantizer.scales()[i / 3] * 1.000_001);
+/// }
+///
+/// let precise = Uniform::new(12).codes::<u16>().asymmetric().fit(&weights)?;
+/// assert_eq!(precise.offsets(), [-0.31]);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uniform<C = u8> {
+    bits: u32,
+    kind: Kind,
+    scaling: Scaling,
+    code: PhantomData<C>,
+}
+
+impl Uniform<u8> {
+    /// Symmetric, one f32 scale for all values, `u8` codes.
+    pub const fn new(bits: u32) -> Self {
+        let scaling = Scaling { granularity: Granularity::Tensor, scale_type: ScaleType::F32 };
+        Self { bits, kind: Kind::Symmetric, scaling, code: PhantomData }
+    }
+}
+
+impl<C: Code> Uniform<C> {
+    /// Levels at `-m..=m`: as many on either side, zero exact. The default.
+    #[must_use]
+    pub fn symmetric(self) -> Self {
+        Self { kind: Kind::Symmetric, ..self }
+    }
+
+    /// Levels at `-m-1..=m`: every code is used, zero exact.
+    #[must_use]
+    pub fn full_range(self) -> Self {
+        Self { kind: Kind::FullRange, ..self }
+    }
+
+    /// Levels from the smallest value, which is exact, to the largest.
+    #[must_use]
+    #[doc(alias = "affine")]
+    #[doc(alias = "zero_point")]
+    pub fn asymmetric(self) -> Self {
+        Self { kind: Kind::Asymmetric, ..self }
+    }
+
+    /// Levels half a step to either side of zero, which is no level itself.
+    #[must_use]
+    pub fn mid_rise(self) -> Self {
+        Self { kind: Kind::MidRise, ..self }
+    }
+
+    /// One scale for every `n` neighbours; the last block may be shorter.
+    #[must_use]
+    #[doc(alias = "group_size")]
+    #[doc(alias = "block_size")]
+    pub fn per_block(mut self, n: usize) -> Self {
+        self.scaling.granularity = Granularity::Block(n);
+        self
+    }
+
+    /// One scale for each index along `axis` of a row-major `shape`.
+    #[must_use]
+    #[doc(alias = "per_channel")]
+    pub fn per_axis(mut self, shape: &[usize], axis: usize) -> Self {
+        self.scaling.granularity = Granularity::Axis { shape: Vec::from(shape), axis };
+        self
+    }
+
+    /// How scales are stored; f32 by default.
+    #[must_use]
+    pub fn scale_type(mut self, scale_type: ScaleType) -> Self {
+        self.scaling.scale_type = scale_type;
+        self
+    }
+
+    /// The type of the codes in memory; `u8` by default. It changes no byte of an encoded array.
+    #[must_use]
+    pub fn codes<D: Code>(self) -> Uniform<D> {
+        Uniform { bits: self.bits, kind: self.kind, scaling: self.scaling, code: PhantomData }
+    }
+
+    /// A quantizer for values in `low..=high`, without looking at data; values beyond saturate.
+    ///
+    /// ```
+    /// use fewbits::{QuantizerExt, Uniform};
+    ///
+    /// let quantizer = Uniform::new(8).asymmetric().fit_range(-1.0, 1.0)?;
+    /// assert_eq!(quantizer.quantize(&[-1.0_f32, 1.0, 5.0])?, [0, 255, 255]);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn fit_range(&self, low: f32, high: f32) -> Result<UniformQuantizer<C>> {
+        self.scaling.fit_range(self.grid()?, low, high)
+    }
+
+    fn grid(&self) -> Result<Grid<C>> {
+        let fewest = if self.kind == Kind::Symmetric { 2 } else { 1 };
+        if !(fewest..=C::BITS.min(16)).contains(&self.bits) {
+            let allowed = match (fewest, C::BITS) {
+                (2, 8) => "2 to 8 bits, 1 bit with `mid_rise`, more than 8 with `codes::<u16>()`",
+                (2, _) => "2 to 16 bits, or 1 bit with `mid_rise`",
+                (_, 8) => "1 to 8 bits, or more with `codes::<u16>()`",
+                _ => "1 to 16 bits",
+            };
+            return Err(Error::Setting { name: "bits", value: self.bits.into(), allowed });
+        }
+        let half = 1 << (self.bits - 1);
+        match self.kind {
+            Kind::Symmetric => Grid::new(1 - half, half - 1),
+            Kind::FullRange => Grid::new(-half, half - 1),
+            Kind::Asymmetric => Grid::new(0, 2 * half - 1),
+            Kind::MidRise => Grid::mid_rise(-half, half - 1),
+        }
+    }
+}
+
+impl<T: Element, C: Code> Fit<T> for Uniform<C> {
+    type Fitted = UniformQuantizer<C>;
+
+    fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
+        self.scaling.fit(self.grid()?, data)
+    }
+}
