@@ -1,0 +1,120 @@
+//! Compresses a model with every method of the crate, tensor by tensor, and says what each costs and keeps.
+//!
+//! ```sh
+//! cargo run --release --example compress -- model.safetensors --bits 4
+//! cargo run --release --example compress -- model.safetensors --csv --out frames > figures.csv
+//! ```
+//!
+//! Every figure is measured on the decoded frame, so frame headers, scales and checksums count.
+
+mod args;
+mod methods;
+mod report;
+mod screen;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use args::Args;
+use fewbits::{DType, Element, Limits, bf16, decompress_within, f16, values_from_le_bytes};
+use methods::{Input, Method};
+use report::{Heading, Report};
+use safetensors::tensor::TensorView;
+use screen::Screen;
+use shared::{EXTENSION, Failure, FrameName, Row, element_of, exit, failed_to, print, read_model, tensors_of};
+use std::{fs, path::Path, process::ExitCode};
+
+fn main() -> ExitCode {
+    exit(run())
+}
+
+fn run() -> Result<ExitCode, Failure> {
+    match Args::from_command_line()? {
+        Some(args) => compress_model(&args).map_err(|failure| failure.with_files(args.out.is_some()))?,
+        None => print(args::USAGE)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compress_model(args: &Args) -> Result<(), Failure> {
+    let bytes = read_model(&args.model)?;
+    let mut tensors = tensors_of(&args.model, &bytes)?.tensors();
+    tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if let Some(dir) = &args.out {
+        fs::create_dir_all(dir).map_err(failed_to("create", dir))?;
+    }
+
+    let screen = Screen::new(tensors.iter().map(|(_, view)| view.data().len()).sum());
+    let mut run = Run { args, screen, report: Report::new(args.csv, Method::<f32>::suited_to(args.bits)) };
+    if tensors.is_empty() {
+        run.screen.note(&format!("`{}` holds no tensors", args.model.display()));
+    }
+    run.note_unsuited_methods();
+    run.screen.print(&run.report.head())?;
+    for (name, view) in &tensors {
+        run.screen.begin(name);
+        match element_of(view.dtype()) {
+            _ if view.data().is_empty() => run.screen.note(&format!("tensor `{name}` is empty; skipped")),
+            Some(DType::F32) => run.tensor::<f32>(name, view)?,
+            Some(DType::F16) => run.tensor::<f16>(name, view)?,
+            Some(DType::Bf16) => run.tensor::<bf16>(name, view)?,
+            _ => run.screen.note(&format!("tensor `{name}` holds {}, not f32, f16 or bf16; skipped", view.dtype())),
+        }
+        run.screen.advance(view.data().len());
+    }
+    run.screen.print(&run.report.tail())
+}
+
+/// One model on its way through all methods.
+struct Run<'a> {
+    args: &'a Args,
+    screen: Screen,
+    report: Report,
+}
+
+impl Run<'_> {
+    fn note_unsuited_methods(&self) {
+        let bits = self.args.bits;
+        for method in Method::<f32>::ALL.iter().filter(|method| !method.bits.contains(&bits)) {
+            let (least, most) = (method.bits.start(), method.bits.end());
+            self.screen.note(&format!("method `{}` takes {least} to {most} bits, not {bits}; skipped", method.name));
+        }
+    }
+
+    fn tensor<T: Element>(&mut self, name: &str, view: &TensorView<'_>) -> Result<(), Failure> {
+        let read = |error| Failure::Run(format!("cannot read tensor `{name}`: {error}"));
+        let values: Vec<T> = values_from_le_bytes(view.data()).map_err(read)?;
+        let input = Input { values: &values, shape: view.shape(), bits: self.args.bits };
+        let mut rows = Vec::new();
+        for method in Method::<T>::suited_to(self.args.bits) {
+            match compress(&input, name, method) {
+                Ok((frame, row)) => {
+                    if let Some(dir) = &self.args.out {
+                        write_frame(dir, &row, &frame)?;
+                    }
+                    rows.push(row);
+                }
+                Err(error) => self.screen.note(&format!("tensor `{name}`, method `{}`: {error}", method.name)),
+            }
+        }
+        let heading = Heading { name, element: T::DTYPE, shape: view.shape() };
+        self.screen.print(&self.report.tensor(&heading, &rows))
+    }
+}
+
+/// Makes a frame, decodes it again and compares.
+fn compress<'a, T: Element>(
+    input: &Input<'_, T>,
+    tensor: &'a str,
+    method: &Method<T>,
+) -> fewbits::Result<(Vec<u8>, Row<'a>)> {
+    let frame = (method.frame)(input)?;
+    let restored: Vec<T> = decompress_within(&frame, Limits::bytes(size_of_val(input.values) as u64))?;
+    let row = Row::measure(tensor, method.name, frame.len(), input.values, &restored)?;
+    Ok((frame, row))
+}
+
+fn write_frame(dir: &Path, row: &Row<'_>, frame: &[u8]) -> Result<(), Failure> {
+    let name = FrameName { tensor: row.tensor.into(), method: row.method.into() };
+    let path = dir.join(format!("{name}.{EXTENSION}"));
+    fs::write(&path, frame).map_err(failed_to("write", &path))
+}

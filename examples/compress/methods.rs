@@ -1,0 +1,58 @@
+//! The methods, in one table.
+
+use fewbits::{BitPack, Code, Coded, Element, Fit, Frame, Result, ScaleType, Uniform};
+use std::ops::RangeInclusive;
+
+/// What a method is given.
+pub(crate) struct Input<'a, T> {
+    pub(crate) values: &'a [T],
+    pub(crate) shape: &'a [usize],
+    pub(crate) bits: u32,
+}
+
+/// A way from values to a frame.
+pub(crate) struct Method<T> {
+    pub(crate) name: &'static str,
+    /// The bits it can work with.
+    pub(crate) bits: RangeInclusive<u32>,
+    pub(crate) frame: fn(&Input<'_, T>) -> Result<Vec<u8>>,
+}
+
+impl<T: Element> Method<T> {
+    /// Names go into file names: letters, digits, dots, dashes and underscores only.
+    pub(crate) const ALL: &[Self] = &[
+        Self::new("symmetric", 2..=16, |i| uniform(i, Uniform::symmetric)),
+        Self::new("full-range", 1..=16, |i| uniform(i, Uniform::full_range)),
+        Self::new("asymmetric", 1..=16, |i| uniform(i, Uniform::asymmetric)),
+        Self::new("mid-rise", 1..=16, |i| uniform(i, Uniform::mid_rise)),
+        Self::new("symmetric-row", 2..=16, |i| uniform(i, |u| per_row(u, i.shape))),
+        Self::new("symmetric-block32-f16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::F16))),
+        Self::new("symmetric-block32-e8m0", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::E8M0))),
+    ];
+
+    const fn new(name: &'static str, bits: RangeInclusive<u32>, frame: fn(&Input<'_, T>) -> Result<Vec<u8>>) -> Self {
+        Self { name, bits, frame }
+    }
+
+    /// The methods that can work with this many bits.
+    pub(crate) fn suited_to(bits: u32) -> impl Iterator<Item = &'static Self> {
+        Self::ALL.iter().filter(move |method| method.bits.contains(&bits))
+    }
+}
+
+/// One scale for each index of the first axis; vectors and scalars, which have no rows, get one for all.
+fn per_row(uniform: Uniform, shape: &[usize]) -> Uniform {
+    if shape.len() < 2 { uniform } else { uniform.per_axis(shape, 0) }
+}
+
+/// A uniform quantizer with the narrowest codes that hold its bits.
+fn uniform<T: Element>(input: &Input<'_, T>, settings: impl FnOnce(Uniform) -> Uniform) -> Result<Vec<u8>> {
+    let settings = settings(Uniform::new(input.bits));
+    if input.bits <= u8::BITS { packed(&settings, input) } else { packed(&settings.codes::<u16>(), input) }
+}
+
+fn packed<T: Element, C: Code>(settings: &Uniform<C>, input: &Input<'_, T>) -> Result<Vec<u8>> {
+    let quantizer = settings.fit(input.values)?;
+    let codec = BitPack::of(&quantizer);
+    Frame::encode(&Coded::new(quantizer, codec), input.values)
+}

@@ -1,0 +1,70 @@
+//! Law: fitted stages work in the caller's buffers and allocate nothing, through `dyn` too.
+
+#[path = "common/alloc.rs"]
+mod alloc;
+
+use alloc::{Counting, allocations};
+use fewbits::{
+    BitPack, Codec, CodecExt, Coded, Element, ErrorStats, Fit, Frame, Pipeline, PipelineExt, Quantizer, QuantizerExt,
+    ScaleType, Uniform, bf16, f16,
+};
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const LEN: usize = 10_000;
+
+fn none(what: &str, run: impl FnOnce()) {
+    assert_eq!(allocations(run), 0, "{what} allocates");
+}
+
+fn check<T: Element>(values: &[T], quantizer: &dyn Quantizer<Code = u8>) {
+    let (mut codes, mut out) = (vec![0; LEN], vec![T::default(); LEN]);
+    none("quantize_into", || quantizer.quantize_into(values, &mut codes).unwrap());
+    none("dequantize_into", || quantizer.dequantize_into(&codes, &mut out).unwrap());
+    none("fake_quantize_into", || quantizer.fake_quantize_into(values, &mut out).unwrap());
+    none("quantize_range_into", || quantizer.quantize_range_into(8, &values[8..100], &mut codes[8..100]).unwrap());
+    none("dequantize_range_into", || quantizer.dequantize_range_into(8, &codes[8..100], &mut out[8..100]).unwrap());
+
+    let codec: &dyn Codec<Code = u8> = &BitPack::of(quantizer);
+    let mut bytes = vec![0; codec.max_encoded_len(LEN)];
+    none("encode_into", || assert_eq!(codec.encode_into(&codes, &mut bytes).unwrap(), bytes.len()));
+    none("decode_into", || codec.decode_into(&bytes, &mut codes).unwrap());
+
+    let coded = Coded::new(quantizer, codec);
+    let pipeline: &dyn Pipeline = &coded;
+    none("a pipeline's encode_into", || assert!(pipeline.encode_into(values, &mut bytes).is_ok()));
+    none("a pipeline's decode_into", || pipeline.decode_into(&bytes, &mut out).unwrap());
+
+    let frame = fewbits::FrameWriter::new(pipeline).chunk_len(3000).encode(values).unwrap();
+    none("parsing", || assert_eq!(Frame::parse(&frame).unwrap().len(), LEN));
+    let decoder = Frame::parse(&frame).unwrap().decoder().unwrap();
+    none("a frame's decode_into", || decoder.decode_into(&mut out).unwrap());
+    none("a frame's decode_range_into", || decoder.decode_range_into(1001..7003, &mut out[..6002]).unwrap());
+    none("error statistics", || assert!(ErrorStats::measure(values, &out).is_ok()));
+}
+
+#[test]
+fn fitted_stages_allocate_nothing() {
+    let values: Vec<f32> = (0..LEN).map(|i| (i as f32 * 0.37).sin() * 3.0).collect();
+    let halves: Vec<f16> = values.iter().map(|&x| f16::from_f32(x)).collect();
+    let brains: Vec<bf16> = values.iter().map(|&x| bf16::from_f32(x)).collect();
+    for settings in [
+        Uniform::new(8),
+        Uniform::new(5).asymmetric().per_block(32).scale_type(ScaleType::F16),
+        Uniform::new(3).mid_rise().per_axis(&[100, 100], 1),
+        Uniform::new(4).full_range().per_axis(&[100, 100], 0).scale_type(ScaleType::E8M0),
+    ] {
+        let quantizer = settings.fit(&values).unwrap();
+        check(&values, &quantizer);
+        check(&halves, &quantizer);
+        check(&brains, &quantizer);
+        let mut gradient = vec![1.0; LEN];
+        none("straight_through_into", || quantizer.straight_through_into(&values, &mut gradient).unwrap());
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![0_u8; 10]))), 1);
+}

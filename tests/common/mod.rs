@@ -1,0 +1,157 @@
+//! What the laws are checked on: every stage, and data that is easy, hard and absurd.
+//!
+//! A new quantizer joins all laws by one line in [`quantizers`], a new codec by one line in [`codecs`].
+#![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
+
+use fewbits::{BitPack, Codec, Fit, Quantizer, Result, ScaleType, Uniform, f16};
+
+pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
+pub type AnyCodec = Box<dyn Codec<Code = u16>>;
+
+/// A named way to fit a quantizer.
+pub struct Case {
+    pub name: String,
+    pub fit: Box<dyn Fn(&[f32]) -> Result<AnyQuantizer>>,
+}
+
+fn case<S>(name: impl Into<String>, settings: S) -> Case
+where
+    S: Fit<f32, Fitted: Quantizer<Code = u16> + 'static> + 'static,
+{
+    let fit = move |data: &[f32]| -> Result<AnyQuantizer> { Ok(Box::new(settings.fit(data)?)) };
+    Case { name: name.into(), fit: Box::new(fit) }
+}
+
+fn uniform(bits: u32) -> Uniform<u16> {
+    Uniform::new(bits).codes()
+}
+
+/// Every quantizer, at settings that reach every branch of it.
+pub fn quantizers() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for bits in [1, 2, 3, 4, 8, 12, 16] {
+        let kinds = [
+            ("symmetric", uniform(bits).symmetric()),
+            ("full range", uniform(bits).full_range()),
+            ("asymmetric", uniform(bits).asymmetric()),
+            ("mid-rise", uniform(bits).mid_rise()),
+        ];
+        for (kind, settings) in kinds {
+            if bits == 1 && kind == "symmetric" {
+                continue;
+            }
+            for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::E8M0] {
+                let settings = settings.clone().scale_type(scale_type);
+                let name = |group: &str| format!("uniform, {kind}, {bits} bits, {group}, {scale_type} scales");
+                cases.push(case(name("tensor"), settings.clone()));
+                cases.push(case(name("blocks of 7"), settings.clone().per_block(7)));
+                cases.push(case(name("blocks of 1"), settings.per_block(1)));
+            }
+        }
+    }
+    cases
+}
+
+/// Every quantizer with a shape: rows, columns and a middle axis.
+pub fn shaped_quantizers(shape: [usize; 3]) -> Vec<Case> {
+    (0..3)
+        .flat_map(|axis| {
+            let symmetric = uniform(8).per_axis(&shape, axis);
+            let asymmetric = uniform(5).asymmetric().per_axis(&shape, axis).scale_type(ScaleType::F16);
+            [
+                case(format!("uniform, symmetric, axis {axis}"), symmetric),
+                case(format!("uniform, asymmetric, axis {axis}"), asymmetric),
+            ]
+        })
+        .collect()
+}
+
+/// Every codec for codes below `level_count`.
+pub fn codecs(level_count: u32) -> Vec<(String, AnyCodec)> {
+    let narrowest = 32 - (level_count - 1).leading_zeros().min(31);
+    (narrowest..=16)
+        .map(|width| (format!("{width} bits packed"), Box::new(BitPack::<u16>::new(width).unwrap()) as AnyCodec))
+        .collect()
+}
+
+/// The pseudo-random numbers of SplitMix64.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.bits() % n as u64) as usize
+    }
+
+    /// Uniform in 0..1.
+    pub fn unit(&mut self) -> f32 {
+        (self.bits() >> 40) as f32 / (1 << 24) as f32
+    }
+
+    /// Nearly Gaussian, variance 1.
+    pub fn gaussian(&mut self) -> f32 {
+        (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
+    }
+
+    /// Any finite f32, subnormals and extremes included.
+    pub fn any_finite(&mut self) -> f32 {
+        loop {
+            let x = f32::from_bits(self.bits() as u32);
+            if x.is_finite() {
+                return x;
+            }
+        }
+    }
+}
+
+pub fn gaussian(n: usize, seed: u64) -> Vec<f32> {
+    let mut random = Random(seed);
+    (0..n).map(|_| random.gaussian()).collect()
+}
+
+/// Finite data of every temper.
+pub fn data_sets() -> Vec<(&'static str, Vec<f32>)> {
+    let mut random = Random(7);
+    let tiny = f32::from_bits(1);
+    vec![
+        ("gaussian", gaussian(1000, 1)),
+        ("one value", vec![0.3]),
+        ("two values", vec![-1.5, 2.5]),
+        ("zeros", vec![0.0; 20]),
+        ("signed zeros", vec![0.0, -0.0, -0.0, 0.0, -0.0]),
+        ("constant", vec![0.1; 20]),
+        ("negative constant", vec![-7.25; 20]),
+        ("constant and zeros", [vec![0.0; 7], vec![3.0; 7], vec![-0.0; 8]].concat()),
+        ("all positive", (0..100).map(|i| 5.0 + i as f32 / 7.0).collect()),
+        ("all negative", (0..100).map(|i| -5.0 - i as f32 / 7.0).collect()),
+        ("far from zero", (0..100).map(|i| 1e6 + i as f32 / 16.0).collect()),
+        ("one ulp apart", vec![1.0, 1.0_f32.next_up(), 1.0, 1.0_f32.next_up()]),
+        ("halves of a step", (-300..300).map(|i| i as f32 / 2.0).collect()),
+        ("heavy tail", (0..500).map(|_| 1e-3 / (random.unit() - 0.5)).collect()),
+        ("subnormal", (0..50).map(|i| f32::from_bits(i * 1000)).collect()),
+        ("least subnormal", vec![tiny, -tiny, 0.0, tiny]),
+        ("smallest normal", vec![f32::MIN_POSITIVE, -f32::MIN_POSITIVE, 0.0]),
+        ("largest", vec![f32::MAX, -f32::MAX, 0.0, 1e38, -3e38]),
+        ("largest, one side", vec![f32::MAX, f32::MAX / 2.0, 3.0]),
+        ("just below largest", vec![f32::MAX.next_down(), -1.0, 0.5]),
+        ("largest f16", vec![65504.0, -65504.0, 1.0, 65472.0]),
+        ("beyond f16", vec![65536.0, -70000.0, 1e6]),
+        ("whole range", (0..300).map(|_| random.any_finite()).collect()),
+        ("powers of two", (-149..=127).map(|e| 2.0_f64.powi(e) as f32).collect()),
+    ]
+}
+
+/// All finite f16 values.
+pub fn all_f16() -> Vec<f16> {
+    (0..=u16::MAX).map(f16::from_bits).filter(|x| x.is_finite()).collect()
+}
+
+pub fn to_bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|x| x.to_bits()).collect()
+}

@@ -1,0 +1,307 @@
+//! Law: every truncation and every flipped bit is an error; with the checksum recomputed after the damage, nothing
+//! panics and no memory is taken that the input has not earned.
+
+#[path = "common/alloc.rs"]
+mod alloc;
+mod common;
+
+use alloc::{Counting, peak_bytes};
+use common::{Random, gaussian};
+use fewbits::{
+    BitPack, Coded, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, PipelineExt, QuantizerExt, Restore, ScaleType,
+    Uniform, UniformQuantizer, bf16, f16,
+};
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Frames of every layout: one chunk and several, all granularities, elements, code widths and scale types.
+fn frames() -> Vec<Vec<u8>> {
+    let data = gaussian(60, 41);
+    let halves: Vec<f16> = data.iter().map(|&x| f16::from_f32(x)).collect();
+    let brains: Vec<bf16> = data.iter().map(|&x| bf16::from_f32(x)).collect();
+    let mut frames = Vec::new();
+    for settings in [
+        Uniform::new(3),
+        Uniform::new(8).asymmetric().per_block(16).scale_type(ScaleType::F16),
+        Uniform::new(2).mid_rise().per_axis(&[3, 20], 0).scale_type(ScaleType::E8M0),
+        Uniform::new(4).full_range().per_axis(&[3, 20], 1),
+    ] {
+        let quantizer = settings.fit(&data).unwrap();
+        let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+        for chunk_len in [16, 1000] {
+            let writer = FrameWriter::new(&pipeline).chunk_len(chunk_len);
+            frames.push(writer.encode(&data).unwrap());
+            frames.push(writer.encode(&halves).unwrap());
+            frames.push(writer.encode(&brains).unwrap());
+        }
+    }
+    let quantizer = Uniform::new(11).codes::<u32>().fit(&data).unwrap();
+    frames.push(Frame::encode(&Coded::new(quantizer.clone(), BitPack::of(&quantizer)), &data).unwrap());
+    let quantizer = Uniform::new(12).codes::<u16>().fit_range(-1.0, 1.0).unwrap();
+    frames.push(Frame::encode::<f32, _>(&Coded::new(quantizer.clone(), BitPack::of(&quantizer)), &[]).unwrap());
+    frames
+}
+
+/// Decodes as whatever element the frame says it holds, by every door.
+fn decode(bytes: &[u8]) -> Result<usize, Error> {
+    let frame = Frame::parse(bytes)?;
+    let decoder = frame.decoder()?;
+    let len = match frame.dtype() {
+        fewbits::DType::F32 => decoder.decode::<f32>(Limits::default())?.len(),
+        fewbits::DType::F16 => decoder.decode::<f16>(Limits::default())?.len(),
+        _ => decoder.decode::<bf16>(Limits::default())?.len(),
+    };
+    assert_eq!(len, frame.len());
+    let _ = frame.decoder_of::<Coded<UniformQuantizer, BitPack<u8>>>();
+    let mut part = [0.0_f32; 3];
+    let from = len / 2;
+    let _ = decoder.decode_range_into(from..len.min(from + 3), &mut part[..len.min(from + 3) - from]);
+    Ok(len)
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    for frame in frames() {
+        assert!(decode(&frame).is_ok());
+        for len in 0..frame.len() {
+            let error = decode(&frame[..len]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{len} of {} bytes: {error}", frame.len());
+        }
+        let longer = [&frame[..], &[0]].concat();
+        assert!(matches!(decode(&longer), Err(Error::Corrupt { what: "bytes left over", found: 1 })));
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_an_error() {
+    for frame in frames() {
+        for bit in 0..frame.len() * 8 {
+            let mut damaged = frame.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&damaged).is_err(), "bit {bit} of {frame:?}");
+        }
+    }
+}
+
+/// Makes the checksums right again, as far as the damaged bytes can still be read as a frame.
+///
+/// The layout is walked here once more, by hand, so that the library is not asked to help against itself.
+fn mend(bytes: &mut [u8]) {
+    fn varint(bytes: &[u8], at: &mut usize) -> Option<usize> {
+        let mut x = 0_u64;
+        for shift in (0..63).step_by(7) {
+            let byte = *bytes.get(*at)?;
+            *at += 1;
+            x |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return usize::try_from(x).ok();
+            }
+        }
+        None
+    }
+    fn put(bytes: &mut [u8], from: usize, to: usize) -> Option<()> {
+        let checksum = crc32fast::hash(bytes.get(from..to)?);
+        bytes.get_mut(to..to.checked_add(4)?)?.copy_from_slice(&checksum.to_le_bytes());
+        Some(())
+    }
+    fn walk(bytes: &mut [u8]) -> Option<()> {
+        let chunked = bytes.get(5)? & 0x10 != 0;
+        let mut at = 6;
+        let count = varint(bytes, &mut at)?;
+        for _section in 0..2 {
+            let len = varint(bytes, &mut at)?;
+            at = at.checked_add(len)?;
+        }
+        if !chunked {
+            let payload = varint(bytes, &mut at)?;
+            return put(bytes, 0, at.checked_add(payload)?);
+        }
+        let table_len = varint(bytes, &mut at)?;
+        let (mut table, table_end) = (at, at.checked_add(table_len)?);
+        at = table_end;
+        varint(bytes, &mut at)?;
+        put(bytes, 0, at)?;
+        let chunk_len = varint(bytes, &mut table)?.max(1);
+        let mut stream = at + 4;
+        for _chunk in 0..count.div_ceil(chunk_len) {
+            let len = varint(bytes, &mut table)?;
+            put(bytes, stream, stream.checked_add(len)?)?;
+            stream += len + 4;
+        }
+        Some(())
+    }
+    walk(bytes);
+}
+
+/// Damaged bytes, mended: any result but a panic, within the memory they can ask for.
+fn survive(mut bytes: Vec<u8>) -> bool {
+    mend(&mut bytes);
+    let (result, peak) = peak_bytes(|| decode(&bytes));
+    // Stages take 8 bytes for the 1-byte scale of a group, values 32 bytes for a byte of 1-bit codes; vectors double.
+    let earned = 100 * bytes.len() + 4096;
+    assert!(peak <= earned, "{peak} bytes for {} bytes: {result:?}", bytes.len());
+    // Parameters alone, from the same bytes.
+    let _ = UniformQuantizer::<u8>::from_bytes(&bytes);
+    result.is_ok()
+}
+
+#[test]
+fn mending_is_right_for_sound_frames() {
+    for frame in frames() {
+        let mut mended = frame.clone();
+        mend(&mut mended);
+        assert_eq!(mended, frame);
+    }
+}
+
+#[test]
+fn no_panic_with_mended_checksums() {
+    let mut decoded = 0;
+    for frame in frames() {
+        for bit in 0..frame.len() * 8 {
+            let mut damaged = frame.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            decoded += usize::from(survive(damaged));
+        }
+        for at in 0..frame.len() {
+            for byte in [0x00, 0x01, 0x7f, 0x80, 0xff] {
+                let mut damaged = frame.clone();
+                damaged[at] = byte;
+                survive(damaged);
+            }
+            for extra in [1, 4, 9] {
+                let mut longer = frame.clone();
+                longer.splice(at..at, vec![0xff; extra]);
+                survive(longer);
+                let mut shorter = frame.clone();
+                shorter.drain(at..frame.len().min(at + extra));
+                survive(shorter);
+            }
+        }
+    }
+    assert!(decoded > 1000, "mended payloads decode, so the test reaches behind the checksum: {decoded}");
+}
+
+#[test]
+fn no_panic_on_random_damage() {
+    let (frames, mut random) = (frames(), Random(42));
+    for _ in 0..100_000 {
+        let mut damaged = frames[random.below(frames.len())].clone();
+        for _ in 0..=random.below(4) {
+            let at = random.below(damaged.len());
+            damaged[at] = random.bits() as u8;
+        }
+        survive(damaged);
+    }
+}
+
+/// A frame by hand: one chunk of u8 codes and f32 values.
+fn by_hand(count: u64, stages: &[u8], side: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut bytes = b"fewb\0\0".to_vec();
+    let varint = |bytes: &mut Vec<u8>, mut x: u64| {
+        while x >= 0x80 {
+            bytes.push(x as u8 | 0x80);
+            x >>= 7;
+        }
+        bytes.push(x as u8);
+    };
+    varint(&mut bytes, count);
+    for section in [stages, side] {
+        varint(&mut bytes, section.len() as u64);
+        bytes.extend_from_slice(section);
+    }
+    varint(&mut bytes, payload.len() as u64);
+    bytes.extend_from_slice(payload);
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+    bytes
+}
+
+/// One f32 scale, the grid -1..=1, packed in 2 bits.
+const STAGES: [u8; 12] = [0x01, 2, 0x00, 0x00, 0x02, 3, 0x00, 1, 3, 0x40, 1, 2];
+
+#[test]
+fn absurd_counts_take_no_memory() {
+    let scale = 0.5_f32.to_le_bytes();
+    let sound = by_hand(4, &STAGES, &scale, &[0b10_01_00_10]);
+    assert_eq!(fewbits::decompress::<f32>(&sound).unwrap(), [0.5, -0.5, 0.0, 0.5]);
+    let (result, peak) = peak_bytes(|| {
+        for count in [5, 1000, 1 << 24, 1 << 32, 1 << 40, u64::MAX >> 1, u64::MAX] {
+            let error = decode(&by_hand(count, &STAGES, &scale, &[0b10_01_00_10])).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Limit), "{error}");
+        }
+        // Groups beyond any memory: rows of one value, and blocks of one value.
+        for layout in [&[2, 1][..], &[1, 1][..]] {
+            let mut stages = vec![0x01, 0, 0x00];
+            stages.extend_from_slice(layout);
+            stages.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+            stages[1] = stages.len() as u8 - 2;
+            stages.extend_from_slice(&STAGES[4..]);
+            let error = decode(&by_hand(4, &stages, &scale, &[0])).unwrap_err();
+            assert!(matches!(error, Error::Truncated { .. }), "{error}");
+        }
+        // Lengths beyond the bytes.
+        for at in [7, 10, 15, 25] {
+            let mut bytes = sound.clone();
+            bytes.splice(at..=at, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]);
+            assert!(decode(&bytes).is_err());
+        }
+    });
+    let () = result;
+    assert!(peak < 20_000, "{peak} bytes");
+}
+
+#[test]
+fn limits_hold() {
+    let quantizer = Uniform::new(2).fit_range(-1.0, 1.0).unwrap();
+    let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+    let frame = FrameWriter::new(&pipeline).chunk_len(1000).encode(&vec![0.5_f32; 10_000]).unwrap();
+    let limited = fewbits::decompress_within::<f32>(&frame, Limits::bytes(39_999));
+    assert_eq!(limited, Err(Error::Limit { needed: 40_000, limit: 39_999 }));
+    assert_eq!(fewbits::decompress_within::<f32>(&frame, Limits::none()).unwrap().len(), 10_000);
+    // A chunk that is damaged ends the growth of the output.
+    let mut damaged = frame.clone();
+    damaged[frame.len() - 2400] ^= 1;
+    let (result, peak) = peak_bytes(|| fewbits::decompress::<f32>(&damaged));
+    assert!(matches!(result, Err(Error::Checksum { what: "a chunk", .. })) && peak < 20_000, "{peak}");
+}
+
+#[test]
+fn what_is_not_a_frame_says_so() {
+    assert_eq!(decode(b""), Err(Error::NotAFrame));
+    assert_eq!(decode(b"few"), Err(Error::NotAFrame));
+    assert_eq!(decode(b"PK\x03\x04 and so on"), Err(Error::NotAFrame));
+    let mut frame = frames().remove(0);
+    frame[4] = 7;
+    assert_eq!(decode(&frame), Err(Error::Version { found: 7, supported: 0 }));
+    let known = [0x01, 2, 0x00, 0x00, 0x33, 0, 0x40, 1, 2];
+    let error = decode(&by_hand(4, &known, &0.5_f32.to_le_bytes(), &[0])).unwrap_err();
+    assert!(matches!(error, Error::WrongStage { found: 0x33, .. }), "{error}");
+    let foreign = [0xc5, 0, 0x40, 1, 2];
+    assert_eq!(decode(&by_hand(4, &foreign, &[], &[0])), Err(Error::ForeignStage { tag: 0xc5 }));
+}
+
+#[test]
+fn wrong_elements_and_parameters_are_errors() {
+    let data = gaussian(60, 43);
+    let quantizer = Uniform::new(4).fit(&data).unwrap();
+    let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+    let frame = Frame::encode(&pipeline, &data).unwrap();
+    assert!(matches!(fewbits::decompress::<f16>(&frame), Err(Error::WrongElement { .. })));
+
+    let bytes = quantizer.to_bytes();
+    assert_eq!(UniformQuantizer::<u8>::from_bytes(&bytes).unwrap(), quantizer);
+    for len in 0..bytes.len() {
+        assert!(UniformQuantizer::<u8>::from_bytes(&bytes[..len]).is_err());
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(UniformQuantizer::<u8>::from_bytes(&damaged).is_err());
+    }
+    assert!(matches!(BitPack::<u8>::from_bytes(&bytes), Err(Error::WrongStage { found: 0x01, .. })));
+    let wide = Uniform::new(12).codes::<u16>().fit(&data).unwrap();
+    assert!(matches!(UniformQuantizer::<u8>::from_bytes(&wide.to_bytes()), Err(Error::CodeWidth { .. })));
+    assert!(Coded::<UniformQuantizer, BitPack<u8>>::from_bytes(&pipeline.to_bytes()).unwrap() == pipeline);
+    assert!(matches!(UniformQuantizer::<u8>::from_bytes(&pipeline.to_bytes()), Err(Error::WrongStage { .. })));
+}
