@@ -237,8 +237,8 @@ impl ErrorStats {
         } else if original == 0.0 || restored == 0.0 {
             0.0
         } else {
-            // Two roots, because the product of the sums can overflow. Rounding must not lead beyond parallel.
-            (product / (Float::sqrt(original) * Float::sqrt(restored))).clamp(-1.0, 1.0)
+            // Squares of f32 are far from the ends of f64, and so is their product. Rounding must not lead beyond parallel.
+            (product / Float::sqrt(original * restored)).clamp(-1.0, 1.0)
         };
         self.if_any(cosine)
     }

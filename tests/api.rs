@@ -1,0 +1,337 @@
+//! What another crate sees: `dyn`, references, boxes, stages of its own in pipelines and frames.
+
+mod common;
+
+use common::{gaussian, to_bits};
+use fewbits::{
+    BitPack, Code, Codec, CodecExt, Coded, Description, Error, Fit, Frame, Grid, Levels, Pipeline, PipelineExt,
+    Quantizer, QuantizerExt, Reader, Restore, Result, ScaleType, Scaled, Stages, Uniform, UniformQuantizer, Values,
+    ValuesMut, bf16, f16,
+};
+
+/// Keeps signs only, in blocks of four values: two functions and a fact.
+#[derive(Debug, Clone, PartialEq)]
+struct Signs {
+    magnitude: f32,
+}
+
+impl Quantizer for Signs {
+    type Code = u8;
+    fn level_count(&self) -> u32 {
+        16
+    }
+    fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [u8]) -> Result<()> {
+        assert_eq!(start % 4, 0, "the doors keep pieces aligned");
+        for (code, values) in codes.iter_mut().zip(values.chunks(4)) {
+            *code = values.iter().rev().fold(0, |code, x| code << 1 | u8::from(*x < 0.0));
+        }
+        Ok(())
+    }
+    fn dequantize_at(&self, _start: usize, codes: &[u8], values: &mut [f32]) -> Result<()> {
+        for (code, values) in codes.iter().zip(values.chunks_mut(4)) {
+            if *code > 15 {
+                return Err(Error::Stage { stage: "signs", reason: "a code is above 15; the bytes are damaged" });
+            }
+            for (i, x) in values.iter_mut().enumerate() {
+                *x = if code >> i & 1 == 1 { -self.magnitude } else { self.magnitude };
+            }
+        }
+        Ok(())
+    }
+    fn block(&self) -> usize {
+        4
+    }
+    fn code_len(&self, values: usize) -> usize {
+        values.div_ceil(4)
+    }
+    fn value_len(&self, codes: usize) -> usize {
+        codes * 4
+    }
+    fn describe(&self, out: &mut Description) {
+        out.foreign(0xc1, |out| out.f32(self.magnitude));
+    }
+}
+
+impl Restore for Signs {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        let mut bytes = stages.expect(0xc1, "signs")?;
+        let magnitude = bytes.f32()?;
+        bytes.finish()?;
+        Ok(Self { magnitude })
+    }
+}
+
+/// Runs of equal codes: a codec with a variable rate.
+#[derive(Debug, Clone, PartialEq)]
+struct Runs;
+
+impl Codec for Runs {
+    type Code = u8;
+    fn max_encoded_len(&self, count: usize) -> usize {
+        2 * count
+    }
+    fn encode_at(&self, _start: usize, codes: &[u8], bytes: &mut [u8]) -> Result<usize> {
+        let mut written = 0;
+        for run in codes.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(255)) {
+            bytes[written..written + 2].copy_from_slice(&[run.len() as u8, run[0]]);
+            written += 2;
+        }
+        Ok(written)
+    }
+    fn decode_at(&self, _start: usize, bytes: &[u8], codes: &mut [u8]) -> Result<usize> {
+        let (mut done, mut read) = (0, 0);
+        while done < codes.len() {
+            let truncated = Error::Truncated { needed: 2, actual: bytes.len().saturating_sub(read) };
+            let &[len, code] = bytes.get(read..read + 2).and_then(|pair| pair.try_into().ok()).ok_or(truncated)?;
+            let run = codes.get_mut(done..done + usize::from(len));
+            run.filter(|run| !run.is_empty()).ok_or(Error::Corrupt { what: "run", found: len.into() })?.fill(code);
+            (done, read) = (done + usize::from(len), read + 2);
+        }
+        Ok(read)
+    }
+}
+
+#[test]
+fn a_foreign_quantizer_gets_every_door() {
+    let signs = Signs { magnitude: 0.5 };
+    let data = gaussian(10_003, 1);
+    let expected: Vec<f32> = data.iter().map(|x| if *x < 0.0 { -0.5 } else { 0.5 }).collect();
+    assert_eq!(signs.fake_quantize(&data).unwrap(), expected);
+    let halves: Vec<f16> = data.iter().map(|&x| f16::from_f32(x)).collect();
+    let brains: Vec<bf16> = data.iter().map(|&x| bf16::from_f32(x)).collect();
+    assert_eq!(signs.quantize(&halves).unwrap(), signs.quantize(&data).unwrap());
+    assert_eq!(signs.quantize(&brains).unwrap().len(), 2501);
+    let codes = signs.quantize(&data[..10_000]).unwrap();
+    assert_eq!(signs.dequantize::<f32>(&codes).unwrap(), expected[..10_000]);
+
+    // Its codes fill nibbles, so whole bytes hold two blocks of four values.
+    let pipeline = Coded::new(signs.clone(), BitPack::new(4).unwrap());
+    assert_eq!(pipeline.block(), 8);
+    assert_eq!(pipeline.encode(&data).unwrap().len(), 1251);
+    assert_eq!(pipeline.decode::<f32>(&pipeline.encode(&halves).unwrap(), 10_003).unwrap(), expected);
+}
+
+#[test]
+fn foreign_stages_in_frames() {
+    let data = gaussian(1000, 2);
+    let expected = Signs { magnitude: 2.0 }.fake_quantize(&data).unwrap();
+    let pipeline = Coded::new(Signs { magnitude: 2.0 }, BitPack::<u8>::new(4).unwrap());
+    let bytes = Frame::encode(&pipeline, &data).unwrap();
+    let frame = Frame::parse(&bytes).unwrap();
+    // Without the type, a clear answer; with the type or the pipeline, the values.
+    assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xc1 }));
+    let by_type = frame.decoder_of::<Coded<Signs, BitPack<u8>>>().unwrap();
+    assert_eq!(by_type.pipeline().quantizer, Signs { magnitude: 2.0 });
+    assert_eq!(by_type.decode::<f32>(fewbits::Limits::default()).unwrap(), expected);
+    let mut out = vec![0.0_f32; 1000];
+    frame.decoder_with(&pipeline).unwrap().decode_into(&mut out).unwrap();
+    assert_eq!(out, expected);
+    let other = Coded::new(Signs { magnitude: 3.0 }, BitPack::<u8>::new(4).unwrap());
+    assert_eq!(frame.decoder_with(&other).err(), Some(Error::OtherPipeline));
+    assert!(matches!(
+        frame.decoder_of::<Coded<UniformQuantizer, BitPack<u8>>>().err(),
+        Some(Error::WrongStage { found: 0xc1, .. })
+    ));
+
+    // An anonymous codec with a variable rate: any pipeline makes frames.
+    let pipeline = Coded::new(Signs { magnitude: 2.0 }, Runs);
+    let bytes = fewbits::FrameWriter::new(&pipeline).chunk_len(300).encode(&data).unwrap();
+    let frame = Frame::parse(&bytes).unwrap();
+    assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xc1 }));
+    let decoder = frame.decoder_with(&pipeline).unwrap();
+    assert_eq!(decoder.decode::<f32>(fewbits::Limits::default()).unwrap(), expected);
+    let mut part = vec![0.0_f32; 500];
+    decoder.decode_range_into(250..750, &mut part).unwrap();
+    assert_eq!(part, expected[250..750]);
+}
+
+/// Raw values behind a header of their own: a pipeline without codes.
+struct Raw;
+
+impl Pipeline for Raw {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        4 * values
+    }
+    fn encode_at(&self, _start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        let Values::F32(values) = values else {
+            return Err(Error::Stage { stage: "raw", reason: "only f32 is stored; widen first" });
+        };
+        fewbits::values_to_le_bytes_into(values, &mut bytes[..4 * values.len()])?;
+        Ok(4 * values.len())
+    }
+    fn decode_at(&self, _start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
+        let ValuesMut::F32(values) = values else {
+            return Err(Error::Stage { stage: "raw", reason: "only f32 is stored; decode as f32" });
+        };
+        let needed = 4 * values.len();
+        let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual: bytes.len() })?;
+        fewbits::values_from_le_bytes_into(bytes, values)?;
+        Ok(needed)
+    }
+}
+
+#[test]
+fn a_pipeline_needs_no_quantizer() {
+    let data = gaussian(1000, 3);
+    for chunk_len in [100, 10_000] {
+        let bytes = fewbits::FrameWriter::new(&Raw).chunk_len(chunk_len).encode(&data).unwrap();
+        let frame = Frame::parse(&bytes).unwrap();
+        assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xff }));
+        let mut out = vec![0.0_f32; 1000];
+        frame.decoder_with(Raw).unwrap().decode_into(&mut out).unwrap();
+        assert_eq!(to_bits(&out), to_bits(&data));
+        let mut part = vec![0.0_f32; 150];
+        frame.decoder_with(Raw).unwrap().decode_range_into(90..240, &mut part).unwrap();
+        assert_eq!(part, data[90..240]);
+    }
+    assert!(matches!(Raw.encode(&[f16::ONE]), Err(Error::Stage { stage: "raw", .. })));
+}
+
+/// A law of its own under scales: three levels at -1, 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Ternary;
+
+impl Levels for Ternary {
+    type Code = u8;
+    fn level_count(&self) -> u32 {
+        3
+    }
+    fn level(&self, code: u32) -> f32 {
+        code.min(2) as f32 - 1.0
+    }
+    fn nearest(&self, x: f32) -> u32 {
+        u32::from(x > -0.5) + u32::from(x > 0.5)
+    }
+    fn reach(&self) -> f32 {
+        1.0
+    }
+}
+
+#[test]
+fn foreign_levels_get_scales_of_any_granularity() {
+    let data = gaussian(120, 4);
+    for granularity in [
+        fewbits::Granularity::Tensor,
+        fewbits::Granularity::Block(7),
+        fewbits::Granularity::Axis { shape: vec![4, 30], axis: 1 },
+    ] {
+        let scaling = fewbits::Scaling { granularity, scale_type: ScaleType::F16 };
+        let quantizer = scaling.fit(Ternary, &data).unwrap();
+        let restored = quantizer.fake_quantize(&data).unwrap();
+        for (i, (x, y)) in data.iter().zip(&restored).enumerate() {
+            assert!(f64::from((x - y).abs()) <= quantizer.error_bound(i).unwrap());
+        }
+        let frame = Frame::encode(&Coded::new(&quantizer, BitPack::of(&quantizer)), &data).unwrap();
+        assert!(matches!(fewbits::decompress::<f32>(&frame), Err(Error::ForeignStage { tag: 0xff })));
+    }
+    assert_eq!(Ternary.radius(), 0.5);
+    // The radius counts what lies between the last level and the reach.
+    let full = Grid::<u8>::new(-8, 7).unwrap();
+    assert_eq!((full.reach(), full.radius()), (7.5, 0.5));
+}
+
+#[test]
+fn dyn_references_and_boxes_do_the_same() {
+    let data = gaussian(5000, 5);
+    let quantizer = Uniform::new(6).per_block(50).fit(&data).unwrap();
+    let codec = BitPack::of(&quantizer);
+    let expected = Coded::new(quantizer.clone(), codec).encode(&data).unwrap();
+    let by_ref = Coded::new(&quantizer, &codec);
+    assert_eq!(by_ref.encode(&data).unwrap(), expected);
+    let boxed: Box<dyn Quantizer<Code = u8>> = Box::new(quantizer.clone());
+    assert_eq!(boxed.fitted_len(), Some(5000));
+    assert_eq!(boxed.error_bound(77), quantizer.error_bound(77));
+    let boxed_codec: Box<dyn Codec<Code = u8>> = Box::new(codec);
+    assert_eq!(BitPack::of(&*boxed), codec);
+    let pipeline: Box<dyn Pipeline> = Box::new(Coded::new(boxed, boxed_codec));
+    assert_eq!(pipeline.encode(&data).unwrap(), expected);
+    assert_eq!(Frame::encode(&pipeline, &data).unwrap(), Frame::encode(&by_ref, &data).unwrap());
+    assert_eq!(pipeline.decode::<bf16>(&expected, 5000).unwrap().len(), 5000);
+
+    // Boxes of built-in stages come back from bytes without naming their types.
+    let restored = Box::<dyn Quantizer<Code = u8>>::from_bytes(&quantizer.to_bytes()).unwrap();
+    assert_eq!(restored.quantize(&data).unwrap(), quantizer.quantize(&data).unwrap());
+    let restored = Box::<dyn Codec<Code = u16>>::from_bytes(&codec.to_bytes()).unwrap();
+    assert_eq!(restored.encode(&[1_u16, 2, 3]).unwrap().len(), 3);
+}
+
+#[test]
+fn inference_on_codes_and_scales_equals_inference_on_restored_weights() {
+    let weights = gaussian(20 * 30, 6);
+    let input = gaussian(30, 7);
+    let quantizer = Uniform::new(4).asymmetric().per_axis(&[20, 30], 0).fit(&weights).unwrap();
+    let codes = quantizer.quantize(&weights).unwrap();
+    let restored: Vec<f32> = quantizer.dequantize(&codes).unwrap();
+    let input_sum: f64 = input.iter().map(|&x| f64::from(x)).sum();
+    for (row, (codes, weights)) in codes.chunks(30).zip(restored.chunks(30)).enumerate() {
+        let integers = codes.iter().map(|&c| f64::from(i32::from(c) + quantizer.unit().min()));
+        let on_codes: f64 = integers.zip(&input).map(|(k, &x)| k * f64::from(x)).sum();
+        let (scale, offset) = (f64::from(quantizer.scales()[row]), f64::from(quantizer.offsets()[row]));
+        let expected: f64 = weights.iter().zip(&input).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
+        approx::assert_relative_eq!(
+            on_codes * scale + offset * input_sum,
+            expected,
+            max_relative = 1e-4,
+            epsilon = 1e-5
+        );
+    }
+    let again = Scaled::new(
+        *quantizer.unit(),
+        *quantizer.groups(),
+        quantizer.scale_type(),
+        quantizer.scales().to_vec(),
+        quantizer.offsets().to_vec(),
+    );
+    assert_eq!(again.unwrap(), quantizer);
+}
+
+#[test]
+fn code_types_round_trip() {
+    fn check<C: Code>(largest: u32) {
+        assert_eq!(C::from_u32(largest).to_u32(), largest);
+    }
+    check::<u8>(255);
+    check::<u16>(65_535);
+    check::<u32>(u32::MAX);
+}
+
+#[test]
+fn foreign_parameters_of_every_kind() {
+    struct Chatty;
+    impl Restore for Chatty {
+        fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+            assert_eq!(stages.peek(), Some(0xd0));
+            let (tag, mut bytes) = stages.next()?;
+            assert_eq!(
+                (tag, bytes.u8()?, bytes.varint()?, bytes.f32()?, bytes.bytes(2)?),
+                (0xd0, 7, 300, -1.5, &[8, 9][..])
+            );
+            bytes.finish()?;
+            let mut side: Reader<'_> = stages.side(4)?;
+            assert_eq!(side.f32()?, 0.25);
+            Ok(Self)
+        }
+    }
+    struct Writes;
+    impl Pipeline for Writes {
+        fn max_encoded_len(&self, _values: usize) -> usize {
+            0
+        }
+        fn encode_at(&self, _start: usize, _values: Values<'_>, _bytes: &mut [u8]) -> Result<usize> {
+            Ok(0)
+        }
+        fn decode_at(&self, _start: usize, _bytes: &[u8], _values: ValuesMut<'_>) -> Result<usize> {
+            Ok(0)
+        }
+        fn describe(&self, out: &mut Description) {
+            out.foreign(0x10, |out| {
+                out.u8(7);
+                out.varint(300);
+                out.f32(-1.5);
+                out.bytes(&[8, 9]);
+            });
+            out.side().f32(0.25);
+        }
+    }
+    assert!(Chatty::from_bytes(&Writes.to_bytes()).is_ok());
+}

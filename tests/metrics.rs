@@ -1,0 +1,172 @@
+//! Error statistics against their formulas, on ordinary and degenerate data.
+
+mod common;
+
+use approx::{assert_abs_diff_eq, assert_relative_eq};
+use common::{Random, gaussian};
+use fewbits::{Error, ErrorStats, bf16, bits_per_value, compression_ratio, f16};
+use proptest::prelude::*;
+
+/// Sums with a compensation for what rounding lost (Neumaier).
+fn exact_sum(terms: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
+    for term in terms {
+        let next = sum + term;
+        lost += if sum.abs() >= term.abs() { (sum - next) + term } else { (term - next) + sum };
+        sum = next;
+    }
+    sum + lost
+}
+
+fn check(x: &[f32], y: &[f32]) {
+    let stats = ErrorStats::measure(x, y).unwrap();
+    let pairs = || x.iter().zip(y).map(|(&x, &y)| (f64::from(x), f64::from(y)));
+    let n = x.len() as f64;
+    let (errors, energy) = (exact_sum(pairs().map(|(x, y)| (y - x).powi(2))), exact_sum(pairs().map(|(x, _)| x * x)));
+    let (restored, product) = (exact_sum(pairs().map(|(_, y)| y * y)), exact_sum(pairs().map(|(x, y)| x * y)));
+    assert_relative_eq!(stats.mse(), errors / n, max_relative = 1e-12);
+    assert_relative_eq!(stats.rmse(), (errors / n).sqrt(), max_relative = 1e-12);
+    let largest = pairs().map(|(x, y)| (y - x).abs()).fold(0.0, f64::max);
+    assert_eq!(stats.max_abs_error(), largest);
+    let first = pairs().position(|(x, y)| (y - x).abs() == largest).unwrap();
+    assert_eq!(stats.max_abs_index(), Some(first as u64));
+    let low = pairs().map(|(x, _)| x).fold(f64::INFINITY, f64::min);
+    let high = pairs().map(|(x, _)| x).fold(f64::NEG_INFINITY, f64::max);
+    assert_eq!(stats.range(), high - low);
+    if errors > 0.0 && energy > 0.0 {
+        assert_abs_diff_eq!(stats.sqnr_db(), 10.0 * (energy / errors).log10(), epsilon = 1e-9);
+    }
+    if errors > 0.0 && high > low {
+        let psnr = 20.0 * (high - low).log10() - 10.0 * (errors / n).log10();
+        assert_abs_diff_eq!(stats.psnr_db(), psnr, epsilon = 1e-9);
+    }
+    let cosine = product / (energy * restored).sqrt();
+    if cosine.is_finite() {
+        assert_abs_diff_eq!(stats.cosine(), cosine, epsilon = 1e-12);
+    }
+}
+
+#[test]
+fn figures_equal_their_formulas() {
+    let mut random = Random(1);
+    for len in (1..=70).chain([4095, 4096, 4097, 100_000]) {
+        let x = gaussian(len, len as u64);
+        let y: Vec<f32> = x.iter().map(|x| x + (random.unit() - 0.5) * 0.01).collect();
+        check(&x, &y);
+    }
+    // Cancellation: a large mean and a small error.
+    let x: Vec<f32> = gaussian(1 << 20, 9).iter().map(|x| x + 1e4).collect();
+    let y: Vec<f32> = x.iter().map(|x| x + 0.001).collect();
+    check(&x, &y);
+}
+
+proptest! {
+    #[test]
+    fn any_values(pairs in prop::collection::vec((any::<f32>(), any::<f32>()), 1..200)) {
+        let (x, y): (Vec<f32>, Vec<f32>) = pairs.into_iter().filter(|(x, y)| x.is_finite() && y.is_finite()).unzip();
+        prop_assume!(!x.is_empty());
+        check(&x, &y);
+    }
+
+    #[test]
+    fn parts_merge_to_the_whole(len in 1..9000_usize, seed in any::<u64>()) {
+        let mut random = Random(seed);
+        let x = gaussian(len, seed);
+        let y: Vec<f32> = x.iter().map(|x| x + 0.1 * random.unit()).collect();
+        let whole = ErrorStats::measure(&x, &y).unwrap();
+        let cut = random.below(len + 1);
+        let first = ErrorStats::measure(&x[..cut], &y[..cut]).unwrap();
+        let second = ErrorStats::measure(&x[cut..], &y[cut..]).unwrap();
+        let merged = first.merge(&second);
+        prop_assert_eq!(merged.len(), whole.len());
+        prop_assert_eq!(merged.max_abs_error(), whole.max_abs_error());
+        prop_assert_eq!(merged.max_abs_index(), whole.max_abs_index());
+        prop_assert_eq!(merged.range(), whole.range());
+        assert_relative_eq!(merged.mse(), whole.mse(), max_relative = 1e-12);
+        assert_relative_eq!(merged.cosine(), whole.cosine(), max_relative = 1e-12);
+        prop_assert_eq!(ErrorStats::default().merge(&whole), whole);
+        prop_assert_eq!(whole.merge(&ErrorStats::default()), whole);
+    }
+}
+
+#[test]
+fn the_order_of_additions_is_as_documented() {
+    let (x, y) = (gaussian(10_000, 3), gaussian(10_000, 4));
+    let mut expected = 0.0;
+    for (x, y) in x.chunks(4096).zip(y.chunks(4096)) {
+        let mut lanes = [0.0_f64; 8];
+        for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+            lanes[i % 8] += (f64::from(y) - f64::from(x)).powi(2);
+        }
+        let [a, b, c, d, e, f, g, h] = lanes;
+        expected += ((a + e) + (c + g)) + ((b + f) + (d + h));
+    }
+    assert_eq!(ErrorStats::measure(&x, &y).unwrap().mse().to_bits(), (expected / 10_000.0).to_bits());
+}
+
+#[test]
+fn elements_measure_as_their_widened_values() {
+    let x = gaussian(5000, 5);
+    let halves: Vec<f16> = x.iter().map(|&x| f16::from_f32(x)).collect();
+    let brains: Vec<bf16> = x.iter().map(|&x| bf16::from_f32(x)).collect();
+    let wide_halves: Vec<f32> = halves.iter().map(|x| x.to_f32()).collect();
+    let wide_brains: Vec<f32> = brains.iter().map(|x| x.to_f32()).collect();
+    let stats = ErrorStats::measure(&halves, &brains).unwrap();
+    assert_eq!(stats, ErrorStats::measure(&wide_halves, &wide_brains).unwrap());
+    // 8 significant bits, rounded to nearest.
+    assert!((48.0..60.0).contains(&ErrorStats::measure(&x, &brains).unwrap().sqnr_db()));
+}
+
+#[test]
+fn degenerate_data_has_defined_figures() {
+    let none: [f32; 0] = [];
+    let empty = ErrorStats::measure(&none, &none).unwrap();
+    assert!(empty.is_empty() && empty.max_abs_index().is_none() && empty == ErrorStats::default());
+    let figures =
+        |s: &ErrorStats| [s.mse(), s.rmse(), s.max_abs_error(), s.range(), s.sqnr_db(), s.psnr_db(), s.cosine()];
+    assert!(figures(&empty).iter().all(|x| x.is_nan()));
+
+    let identical = ErrorStats::measure(&[1.0_f32, -2.0], &[1.0_f32, -2.0]).unwrap();
+    let infinite = f64::INFINITY;
+    assert_eq!(figures(&identical), [0.0, 0.0, 0.0, 3.0, infinite, infinite, 1.0]);
+    assert_eq!(identical.max_abs_index(), Some(0));
+    let zeros = ErrorStats::measure(&[0.0_f32; 3], &[0.0_f32; 3]).unwrap();
+    assert_eq!(figures(&zeros), [0.0, 0.0, 0.0, 0.0, infinite, infinite, 1.0]);
+    let from_zero = ErrorStats::measure(&[0.0_f32; 2], &[1.0_f32; 2]).unwrap();
+    assert_eq!(figures(&from_zero), [1.0, 1.0, 1.0, 0.0, -infinite, -infinite, 0.0]);
+    let constant = ErrorStats::measure(&[3.0_f32; 2], &[3.0_f32, 4.0]).unwrap();
+    assert_eq!((constant.range(), constant.psnr_db(), constant.max_abs_index()), (0.0, -infinite, Some(1)));
+
+    let lengths = ErrorStats::measure(&[1.0_f32, 2.0], &[1.0_f32]);
+    assert_eq!(lengths, Err(Error::Length { what: "restored", expected: 2, actual: 1 }));
+
+    // The whole range of f32 overflows nothing.
+    let extreme = ErrorStats::measure(&[f32::MAX, -f32::MAX], &[-f32::MAX, f32::MAX]).unwrap();
+    assert_eq!(extreme.max_abs_error(), 2.0 * f64::from(f32::MAX));
+    assert_abs_diff_eq!(extreme.cosine(), -1.0, epsilon = 1e-12);
+    assert_abs_diff_eq!(extreme.sqnr_db(), -20.0 * 2.0_f64.log10(), epsilon = 1e-9);
+}
+
+#[test]
+fn non_finite_pairs_are_counted_and_left_out() {
+    let (nan, inf) = (f32::NAN, f32::INFINITY);
+    let x = [1.0, nan, inf, -inf, 2.0, nan, 4.0];
+    let y = [1.5, nan, inf, inf, nan, 0.0, 4.0];
+    let stats = ErrorStats::measure(&x, &y).unwrap();
+    assert_eq!((stats.len(), stats.non_finite(), stats.non_finite_changed()), (2, 5, 3));
+    assert_eq!((stats.mse(), stats.range(), stats.max_abs_index()), (0.125, 3.0, Some(0)));
+    let none = ErrorStats::measure(&[nan], &[nan]).unwrap();
+    assert!(none.is_empty() && none.mse().is_nan() && none.max_abs_index().is_none());
+    // Positions count all pairs, left out or not.
+    let late = ErrorStats::measure(&[nan, 1.0, 1.0], &[nan, 1.0, 2.0]).unwrap();
+    assert_eq!(late.max_abs_index(), Some(2));
+    assert_eq!(none.merge(&late).max_abs_index(), Some(3));
+    assert_eq!(none.merge(&late).non_finite(), 2);
+}
+
+#[test]
+fn rates() {
+    assert_eq!((bits_per_value(34, 32), compression_ratio::<f16>(34, 32)), (8.5, 64.0 / 34.0));
+    assert!(bits_per_value(5, 0).is_nan() && compression_ratio::<f32>(0, 5).is_nan());
+    assert_eq!(bits_per_value(0, 5), 0.0);
+}
