@@ -68,7 +68,7 @@ pub enum Error {
     },
     /// The scale that the data needs cannot be stored.
     #[error(
-        "group {group} needs a scale of {scale:e}, which {stored_as} cannot hold; store scales as f32, or rescale the values"
+        "group {group} needs a scale of {scale:.3e}, out of range for {stored_as}; choose a wider scale type, or rescale the values"
     )]
     ScaleOutOfRange {
         /// The group of values that needs the scale.

@@ -13,10 +13,10 @@ use alloc::vec::Vec;
 /// [`Frame::parse`] and [`FrameDecoder`](crate::FrameDecoder).
 ///
 /// ```
-/// use fewbits::{BitPack, Coded, Frame, Uniform};
+/// use fewbits::{Coded, Frame, Uniform};
 ///
 /// let quantizer = Uniform::new(8).fit_range(-1.0, 1.0)?;
-/// let bytes = Frame::encode(&Coded::new(quantizer.clone(), BitPack::of(&quantizer)), &[0.0_f32, 0.5])?;
+/// let bytes = Frame::encode(&Coded::packed(quantizer), &[0.0_f32, 0.5])?;
 /// let values: Vec<f32> = fewbits::decompress(&bytes)?;
 /// assert!(values[0] == 0.0 && (values[1] - 0.5).abs() < 0.004);
 /// # Ok::<(), fewbits::Error>(())

@@ -133,16 +133,24 @@ fn foreign_stages_in_frames() {
         Some(Error::WrongStage { found: 0xc1, .. })
     ));
 
+    let mut codes = vec![0; 250];
+    by_type.decode_codes_into(&mut codes).unwrap();
+    assert_eq!(codes, Signs { magnitude: 2.0 }.quantize(&data).unwrap());
+
     // An anonymous codec with a variable rate: any pipeline makes frames.
     let pipeline = Coded::new(Signs { magnitude: 2.0 }, Runs);
     let bytes = fewbits::FrameWriter::new(&pipeline).chunk_len(300).encode(&data).unwrap();
     let frame = Frame::parse(&bytes).unwrap();
     assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xc1 }));
-    let decoder = frame.decoder_with(&pipeline).unwrap();
+    let decoder = frame.decoder_with(pipeline).unwrap();
     assert_eq!(decoder.decode::<f32>(fewbits::Limits::default()).unwrap(), expected);
     let mut part = vec![0.0_f32; 500];
     decoder.decode_range_into(250..750, &mut part).unwrap();
     assert_eq!(part, expected[250..750]);
+    let mut runs = vec![0; 250];
+    decoder.decode_codes_into(&mut runs).unwrap();
+    assert_eq!(runs, codes);
+    assert!(decoder.decode_codes_into(&mut runs[1..]).is_err());
 }
 
 /// Raw values behind a header of their own: a pipeline without codes.
@@ -221,7 +229,7 @@ fn foreign_levels_get_scales_of_any_granularity() {
         for (i, (x, y)) in data.iter().zip(&restored).enumerate() {
             assert!(f64::from((x - y).abs()) <= quantizer.error_bound(i).unwrap());
         }
-        let frame = Frame::encode(&Coded::new(&quantizer, BitPack::of(&quantizer)), &data).unwrap();
+        let frame = Frame::encode(&Coded::packed(&quantizer), &data).unwrap();
         assert!(matches!(fewbits::decompress::<f32>(&frame), Err(Error::ForeignStage { tag: 0xff })));
     }
     assert_eq!(Ternary.radius(), 0.5);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{codecs, gaussian, quantizers, to_bits};
-use fewbits::{BitPack, Codec, CodecExt, Coded, Frame, FrameWriter, PipelineExt, Quantizer, QuantizerExt, f16};
+use fewbits::{BitPack, Codec, CodecExt, Coded, Frame, FrameWriter, PipelineExt, QuantizerExt, f16};
 
 const LEN: usize = 5001;
 
@@ -44,7 +44,7 @@ fn codecs_pipelines_and_frames() {
     }
     for case in quantizers() {
         let Ok(quantizer) = (case.fit)(&data) else { continue };
-        let pipeline = Coded::new(&quantizer, BitPack::of(&quantizer));
+        let pipeline = Coded::packed(&quantizer);
         for writer in [FrameWriter::new(&pipeline), FrameWriter::new(&pipeline).chunk_len(999)] {
             let runs = [0_u8, 0xff].map(|dirt| {
                 let mut payload = vec![dirt; pipeline.encode(&data).unwrap().len()];

@@ -11,7 +11,7 @@ use fewbits::{
 #[test]
 fn non_finite_values_are_refused_with_their_index_everywhere() {
     let quantizer = Uniform::new(8).fit_range(-1.0, 1.0).unwrap();
-    let pipeline = Coded::new(&quantizer, BitPack::of(&quantizer));
+    let pipeline = Coded::packed(&quantizer);
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::from_bits(0xffa0_0001)] {
         for (len, index) in [(1, 0), (5000, 0), (5000, 4096), (5000, 4999), (100, 50)] {
             let mut values = vec![0.5_f32; len];
@@ -114,7 +114,7 @@ fn empty_input() {
     let none: [f32; 0] = [];
     assert!(quantizer.quantize(&none).unwrap().is_empty());
     assert!(quantizer.dequantize::<f32>(&[]).unwrap().is_empty());
-    let pipeline = Coded::new(&quantizer, BitPack::of(&quantizer));
+    let pipeline = Coded::packed(&quantizer);
     assert!(pipeline.encode(&none).unwrap().is_empty());
     let frame = Frame::encode(&pipeline, &none).unwrap();
     assert!(Frame::parse(&frame).unwrap().is_empty());
@@ -199,7 +199,7 @@ fn lengths_and_positions_are_checked() {
     assert_eq!(beyond, Err(Error::BeyondFit { fitted: 7, end: 8 }));
     assert!(blocks.quantize_range_into(4, &values[..3], &mut [0; 3]).is_ok());
 
-    let pipeline = Coded::new(&quantizer, BitPack::of(&quantizer));
+    let pipeline = Coded::packed(&quantizer);
     assert_eq!(pipeline.encode_into(&values, &mut [0; 3]), length("bytes", 4, 3).map(|()| 0));
     assert_eq!(pipeline.decode::<f32>(&[0; 5], 7).err(), length("bytes", 4, 5).err());
     let odd = pipeline.encode_range_into(1, &values, &mut [0; 4]);
@@ -211,7 +211,7 @@ fn lengths_and_positions_are_checked() {
 fn codes_of_every_type_give_the_same_bytes() {
     fn bytes<C: Code>(values: &[f32]) -> Vec<u8> {
         let quantizer = Uniform::new(5).codes::<C>().per_block(100).fit(values).unwrap();
-        Coded::new(&quantizer, BitPack::of(&quantizer)).encode(values).unwrap()
+        Coded::packed(&quantizer).encode(values).unwrap()
     }
     let (_, data) = &data_sets()[0];
     assert_eq!(bytes::<u8>(data), bytes::<u16>(data));

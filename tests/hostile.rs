@@ -28,7 +28,7 @@ fn frames() -> Vec<Vec<u8>> {
         Uniform::new(4).full_range().per_axis(&[3, 20], 1),
     ] {
         let quantizer = settings.fit(&data).unwrap();
-        let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+        let pipeline = Coded::packed(quantizer.clone());
         for chunk_len in [16, 1000] {
             let writer = FrameWriter::new(&pipeline).chunk_len(chunk_len);
             frames.push(writer.encode(&data).unwrap());
@@ -37,9 +37,9 @@ fn frames() -> Vec<Vec<u8>> {
         }
     }
     let quantizer = Uniform::new(11).codes::<u32>().fit(&data).unwrap();
-    frames.push(Frame::encode(&Coded::new(quantizer.clone(), BitPack::of(&quantizer)), &data).unwrap());
+    frames.push(Frame::encode(&Coded::packed(quantizer.clone()), &data).unwrap());
     let quantizer = Uniform::new(12).codes::<u16>().fit_range(-1.0, 1.0).unwrap();
-    frames.push(Frame::encode::<f32, _>(&Coded::new(quantizer.clone(), BitPack::of(&quantizer)), &[]).unwrap());
+    frames.push(Frame::encode::<f32, _>(&Coded::packed(quantizer.clone()), &[]).unwrap());
     frames
 }
 
@@ -254,7 +254,7 @@ fn absurd_counts_take_no_memory() {
 #[test]
 fn limits_hold() {
     let quantizer = Uniform::new(2).fit_range(-1.0, 1.0).unwrap();
-    let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+    let pipeline = Coded::packed(quantizer.clone());
     let frame = FrameWriter::new(&pipeline).chunk_len(1000).encode(&vec![0.5_f32; 10_000]).unwrap();
     let limited = fewbits::decompress_within::<f32>(&frame, Limits::bytes(39_999));
     assert_eq!(limited, Err(Error::Limit { needed: 40_000, limit: 39_999 }));
@@ -285,7 +285,7 @@ fn what_is_not_a_frame_says_so() {
 fn wrong_elements_and_parameters_are_errors() {
     let data = gaussian(60, 43);
     let quantizer = Uniform::new(4).fit(&data).unwrap();
-    let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+    let pipeline = Coded::packed(quantizer.clone());
     let frame = Frame::encode(&pipeline, &data).unwrap();
     assert!(matches!(fewbits::decompress::<f16>(&frame), Err(Error::WrongElement { .. })));
 

@@ -50,7 +50,7 @@ fn splits_of_bytes() {
     let mut random = Random(6);
     for case in quantizers().into_iter().chain(shaped_quantizers(SHAPE)) {
         let Ok(quantizer) = (case.fit)(&data) else { continue };
-        let pipeline = Coded::new(&quantizer, BitPack::of(&quantizer));
+        let pipeline = Coded::packed(&quantizer);
         let whole = pipeline.encode(&data).unwrap();
         let values: Vec<f32> = pipeline.decode(&whole, LEN).unwrap();
         let mut joined = Vec::new();
@@ -74,7 +74,7 @@ fn frames_of_any_chunk_length_hold_the_same_values() {
     let data = gaussian(LEN, 33);
     for case in quantizers().into_iter().chain(shaped_quantizers(SHAPE)) {
         let Ok(quantizer) = (case.fit)(&data) else { continue };
-        let pipeline = Coded::new(&quantizer, BitPack::of(&quantizer));
+        let pipeline = Coded::packed(&quantizer);
         let expected = to_bits(&quantizer.fake_quantize(&data).unwrap());
         for chunk_len in [1, 7, 100, LEN - 1, LEN, LEN + 1, usize::MAX] {
             let frame = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&data).unwrap();
@@ -87,7 +87,7 @@ fn frames_of_any_chunk_length_hold_the_same_values() {
 fn threads_write_the_bytes_of_one_call() {
     let data = gaussian(100_000, 34);
     let quantizer = Uniform::new(3).per_axis(&[100, 1000], 1).fit(&data).unwrap();
-    let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+    let pipeline = Coded::packed(quantizer.clone());
     let whole = pipeline.encode(&data).unwrap();
     for threads in [2, 3, 8] {
         let share = data.len().div_ceil(threads).next_multiple_of(pipeline.block());
@@ -110,7 +110,7 @@ fn f16_data_gives_the_payload_of_the_widened_data() {
     let settings = Uniform::new(5).asymmetric().per_axis(&SHAPE, 1);
     let (quantizer, other) = (settings.fit(&halves).unwrap(), settings.fit(&wide).unwrap());
     assert_eq!(quantizer.to_bytes(), other.to_bytes());
-    let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+    let pipeline = Coded::packed(quantizer.clone());
     assert_eq!(pipeline.encode(&halves).unwrap(), pipeline.encode(&wide).unwrap());
     let (half_frame, frame) = (Frame::encode(&pipeline, &halves).unwrap(), Frame::encode(&pipeline, &wide).unwrap());
     // Only the flags that name the element differ, and the checksum with them.

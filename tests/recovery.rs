@@ -68,7 +68,7 @@ proptest! {
         let data = gaussian(len.max(1), seed);
         let Ok(quantizer) = (quantizers()[choice].fit)(&data) else { return Ok(()) };
         let expected: Vec<f32> = quantizer.fake_quantize(&data).unwrap();
-        let pipeline = Coded::new(&quantizer, BitPack::of(&quantizer));
+        let pipeline = Coded::packed(&quantizer);
         let frame = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&data).unwrap();
         prop_assert_eq!(to_bits(&fewbits::decompress(&frame).unwrap()), to_bits(&expected));
         prop_assert_eq!(to_bits(&pipeline.decode(&pipeline.encode(&data).unwrap(), data.len()).unwrap()), to_bits(&expected));

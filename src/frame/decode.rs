@@ -2,9 +2,11 @@
 
 use super::{CHECKSUM, Chunks, Frame, Limits};
 use crate::{
+    codec::Codec,
     element::Element,
     error::{Error, Result, same_length},
-    pipeline::{Pipeline, PipelineExt},
+    pipeline::{Coded, Pipeline, PipelineExt},
+    quantizer::Quantizer,
     wire::check_checksum,
 };
 use alloc::{vec, vec::Vec};
@@ -169,5 +171,33 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             }
         }
         Ok(())
+    }
+}
+
+impl<Q: Quantizer, K: Codec<Code = Q::Code>> FrameDecoder<'_, Coded<Q, K>> {
+    /// All codes, into a buffer of their number: for work on codes and scales without restoring the values.
+    ///
+    /// ```
+    /// use fewbits::{BitPack, Coded, Fit, Frame, Uniform, UniformQuantizer};
+    ///
+    /// let pipeline = Coded::packed(Uniform::new(4).fit(&[0.7_f32, -0.1, 0.2])?);
+    /// let bytes = Frame::encode(&pipeline, &[0.7_f32, -0.1, 0.2])?;
+    ///
+    /// let decoder = Frame::parse(&bytes)?.decoder_of::<Coded<UniformQuantizer, BitPack<u8>>>()?;
+    /// let mut codes = [0; 3];
+    /// decoder.decode_codes_into(&mut codes)?;
+    /// let quantizer = &decoder.pipeline().quantizer;
+    /// assert_eq!(codes.map(|code| i32::from(code) + quantizer.unit().min()), [7, -1, 2]);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn decode_codes_into(&self, codes: &mut [Q::Code]) -> Result<()> {
+        let Coded { quantizer, codec } = &self.pipeline;
+        same_length("codes", quantizer.code_len(self.frame.len), codes.len())?;
+        self.for_each_chunk(0..self.frame.len, |at, stream, range| {
+            let (from, to) = (quantizer.code_len(at), quantizer.code_len(range.end));
+            let codes = codes.get_mut(from..to).unwrap_or_default();
+            let read = codec.decode_at(from, stream, codes)?;
+            same_length("bytes", read, stream.len())
+        })
     }
 }

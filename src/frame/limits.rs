@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 /// that have decoded, and stages take at most four times the bytes that describe them.
 ///
 /// ```
-/// use fewbits::{BitPack, Coded, Error, Frame, Limits, Uniform};
+/// use fewbits::{Coded, Error, Frame, Limits, Uniform};
 ///
 /// let quantizer = Uniform::new(2).fit_range(-1.0, 1.0)?;
-/// let bytes = Frame::encode(&Coded::new(quantizer.clone(), BitPack::of(&quantizer)), &[0.0_f32; 1000])?;
+/// let bytes = Frame::encode(&Coded::packed(quantizer), &[0.0_f32; 1000])?;
 /// let decoder = Frame::parse(&bytes)?.decoder()?;
 /// assert_eq!(decoder.decode::<f32>(Limits::bytes(2000)), Err(Error::Limit { needed: 4000, limit: 2000 }));
 /// assert_eq!(decoder.decode::<f32>(Limits::bytes(4000))?.len(), 1000);

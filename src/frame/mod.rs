@@ -79,11 +79,11 @@ enum Chunks<'a> {
 /// Nothing is decoded until a [decoder](Self::decoder) is asked, which checks the rest.
 ///
 /// ```
-/// use fewbits::{BitPack, Coded, DType, Fit, Frame, Uniform};
+/// use fewbits::{Coded, DType, Fit, Frame, Uniform};
 ///
 /// let values = [0.5_f32, -1.0, 0.25, 0.75, -0.125];
 /// let quantizer = Uniform::new(8).fit(&values)?;
-/// let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+/// let pipeline = Coded::packed(quantizer);
 /// let bytes = Frame::encode(&pipeline, &values)?;
 ///
 /// let frame = Frame::parse(&bytes)?; // anywhere, any time later

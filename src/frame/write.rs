@@ -17,10 +17,10 @@ const VARINT: usize = 10;
 /// Besides the frame, encoding allocates the header (parameters, side information and chunk table).
 ///
 /// ```
-/// use fewbits::{BitPack, Coded, Frame, FrameWriter, Uniform};
+/// use fewbits::{Coded, Frame, FrameWriter, Uniform};
 ///
 /// let quantizer = Uniform::new(4).fit_range(-1.0, 1.0)?;
-/// let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+/// let pipeline = Coded::packed(quantizer);
 /// let values: Vec<f32> = (0..10_000).map(|i| (i as f32).sin()).collect();
 ///
 /// let writer = FrameWriter::new(&pipeline).chunk_len(4096);

@@ -3,7 +3,7 @@
 use super::Pipeline;
 use crate::{
     code::Code,
-    codec::Codec,
+    codec::{BitPack, Codec},
     element::{Element, Values, ValuesMut},
     error::{Error, Result},
     quantizer::{PIECE, Quantizer, dequantize_range, quantize_range},
@@ -17,12 +17,10 @@ use alloc::vec;
 /// so encoding allocates one code per value, and decoding what the codec says.
 ///
 /// ```
-/// use fewbits::{BitPack, Coded, Fit, PipelineExt, Uniform};
+/// use fewbits::{Coded, Fit, PipelineExt, Uniform};
 ///
 /// let values = [0.5_f32, -1.0, 0.25, 0.75, -0.125];
-/// let quantizer = Uniform::new(5).fit(&values)?;
-/// let codec = BitPack::of(&quantizer);
-/// let pipeline = Coded::new(quantizer, codec);
+/// let pipeline = Coded::packed(Uniform::new(5).fit(&values)?);
 /// assert_eq!(pipeline.encode(&values)?.len(), 4); // 25 bits
 /// # Ok::<(), fewbits::Error>(())
 /// ```
@@ -40,6 +38,14 @@ pub struct Coded<Q, K> {
     pub quantizer: Q,
     /// Codes to bytes.
     pub codec: K,
+}
+
+impl<Q: Quantizer> Coded<Q, BitPack<Q::Code>> {
+    /// A quantizer and the narrowest [`BitPack`] for its codes: fixed rate, every value in reach.
+    pub fn packed(quantizer: Q) -> Self {
+        let codec = BitPack::of(&quantizer);
+        Self::new(quantizer, codec)
+    }
 }
 
 impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {

@@ -64,7 +64,7 @@ pub trait Pipeline {
 ///
 /// // Trained once, stored once ...
 /// let quantizer = Uniform::new(4).asymmetric().fit_range(-1.0, 1.0)?;
-/// let pipeline = Coded::new(quantizer.clone(), BitPack::of(&quantizer));
+/// let pipeline = Coded::packed(quantizer);
 /// let parameters = pipeline.to_bytes();
 ///
 /// // ... then every vector of 384 values costs 192 bytes.

@@ -127,6 +127,6 @@ impl ScaleType {
 
 impl fmt::Display for ScaleType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }

@@ -8,10 +8,13 @@ use fewbits::{BitPack, Codec, Fit, Quantizer, Result, ScaleType, Uniform, f16};
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
 pub type AnyCodec = Box<dyn Codec<Code = u16>>;
 
+/// From data to a quantizer.
+pub type FitAny = Box<dyn Fn(&[f32]) -> Result<AnyQuantizer>>;
+
 /// A named way to fit a quantizer.
 pub struct Case {
     pub name: String,
-    pub fit: Box<dyn Fn(&[f32]) -> Result<AnyQuantizer>>,
+    pub fit: FitAny,
 }
 
 fn case<S>(name: impl Into<String>, settings: S) -> Case
@@ -74,7 +77,7 @@ pub fn codecs(level_count: u32) -> Vec<(String, AnyCodec)> {
         .collect()
 }
 
-/// The pseudo-random numbers of SplitMix64.
+/// The pseudo-random numbers of `SplitMix64`.
 pub struct Random(pub u64);
 
 impl Random {

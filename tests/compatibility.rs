@@ -1,0 +1,133 @@
+//! Law: bytes are for ever. Golden frames of every format version decode to the values beside them, and the newest
+//! version is still written byte for byte, with `std` and without.
+//!
+//! `FEWBITS_WRITE_GOLDEN=1 cargo test --test compatibility` writes files that are missing, and only those.
+//! `python3 tests/golden/decode.py` decodes the same files by docs/format.md alone.
+
+mod common;
+
+use common::gaussian;
+use fewbits::{
+    Code, Coded, DType, Element, Fit, Frame, FrameWriter, Limits, QuantizerExt, ScaleType, Uniform, bf16, f16,
+};
+use std::{fmt::Write, fs, path::PathBuf};
+
+const SHAPE: [usize; 3] = [5, 6, 7];
+const LEN: usize = 5 * 6 * 7;
+
+fn encode<T: Element, C: Code>(settings: &Uniform<C>, values: &[T], chunk_len: usize) -> Vec<u8> {
+    let quantizer = settings.fit(values).unwrap();
+    let pipeline = Coded::packed(quantizer.clone());
+    FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(values).unwrap()
+}
+
+/// Every stage and layout of the current version, by name.
+fn newest() -> Vec<(&'static str, Vec<u8>)> {
+    let data = gaussian(LEN, 99);
+    let halves: Vec<f16> = data.iter().map(|&x| f16::from_f32(x)).collect();
+    let brains: Vec<bf16> = data.iter().map(|&x| bf16::from_f32(x)).collect();
+    let extremes = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38, 1.0];
+    let fixed = Uniform::new(4).fit_range(-1.0, 1.0).unwrap();
+    let empty = Frame::encode::<f32, _>(&Coded::packed(fixed), &[]).unwrap();
+    vec![
+        ("empty", empty),
+        ("symmetric-8-tensor-f32", encode(&Uniform::new(8), &data, 1000)),
+        ("symmetric-4-axis0-f16-chunked", encode(&Uniform::new(4).per_axis(&SHAPE, 0), &halves, 64)),
+        (
+            "asymmetric-5-axis1-f16-scales",
+            encode(&Uniform::new(5).asymmetric().per_axis(&SHAPE, 1).scale_type(ScaleType::F16), &data, 1000),
+        ),
+        (
+            "mid-rise-2-axis2-e8m0-scales-bf16",
+            encode(&Uniform::new(2).mid_rise().per_axis(&SHAPE, 2).scale_type(ScaleType::E8M0), &brains, 1000),
+        ),
+        ("full-range-3-blocks-chunked", encode(&Uniform::new(3).full_range().per_block(32), &data, 50)),
+        ("asymmetric-12-blocks-u16", encode(&Uniform::new(12).codes::<u16>().asymmetric().per_block(100), &data, 1000)),
+        ("symmetric-16-u32", encode(&Uniform::new(16).codes::<u32>(), &data, 1000)),
+        ("mid-rise-1", encode(&Uniform::new(1).mid_rise(), &data, 1000)),
+        ("extremes-asymmetric-8", encode(&Uniform::new(8).asymmetric(), &extremes, 1000)),
+    ]
+}
+
+fn golden(version: u8, file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", &format!("v{version}"), file].iter().collect()
+}
+
+/// Values as the hexadecimal bits of their element, one a line.
+fn to_text(bytes: &[u8]) -> String {
+    fn lines<T: Element>(frame: &Frame<'_>) -> String {
+        let values: Vec<T> = frame.decoder().unwrap().decode(Limits::none()).unwrap();
+        let bytes = fewbits::values_to_le_bytes(&values);
+        let mut text = String::new();
+        for value in bytes.chunks_exact(size_of::<T>()) {
+            value.iter().rev().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            text.push('\n');
+        }
+        text
+    }
+    let frame = Frame::parse(bytes).unwrap();
+    match frame.dtype() {
+        DType::F32 => lines::<f32>(&frame),
+        DType::F16 => lines::<f16>(&frame),
+        _ => lines::<bf16>(&frame),
+    }
+}
+
+#[test]
+fn golden_frames() {
+    let version = fewbits::FORMAT_VERSION;
+    for (name, bytes) in newest() {
+        let (frame_file, text_file) =
+            (golden(version, &format!("{name}.fewb")), golden(version, &format!("{name}.txt")));
+        if std::env::var_os("FEWBITS_WRITE_GOLDEN").is_some() && !frame_file.exists() {
+            fs::create_dir_all(frame_file.parent().unwrap()).unwrap();
+            fs::write(&frame_file, &bytes).unwrap();
+            fs::write(&text_file, to_text(&bytes)).unwrap();
+        }
+        let stored = fs::read(&frame_file).unwrap();
+        assert_eq!(stored, bytes, "{name} is no longer written as in version {version}");
+        assert_eq!(fs::read_to_string(&text_file).unwrap(), to_text(&stored), "{name} decodes differently");
+    }
+}
+
+#[test]
+fn every_golden_file_is_checked() {
+    let names: Vec<String> = newest().iter().map(|(name, _)| (*name).to_owned()).collect();
+    let directory = golden(fewbits::FORMAT_VERSION, "");
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(names.contains(&name), "{name} is checked by nothing");
+    }
+}
+
+#[test]
+fn parameters_and_payload_are_what_the_format_says() {
+    // The frame of the format's worked example, byte by byte.
+    let quantizer = Uniform::new(4).fit_range(-3.5, 3.5).unwrap();
+    let pipeline = Coded::packed(quantizer.clone());
+    let frame = Frame::encode(&pipeline, &[-3.5_f32, 0.0, 0.5, 1.2, 99.0]).unwrap();
+    #[rustfmt::skip]
+    let expected = [
+        b'f', b'e', b'w', b'b', 0,          // magic, version
+        0x00,                               // f32 values, u8 codes, one chunk
+        5,                                  // values
+        12,                                 // bytes of stages
+        0x01, 2, 0x00, 0x00,                // scale: f32 without offsets, one group
+        0x02, 3, 0x00, 13, 15,              // grid: mid-tread, from -7 (zigzag 13), 15 levels
+        0x40, 1, 4,                         // bit packing: 4 bits
+        4,                                  // bytes of side information
+        0x00, 0x00, 0x00, 0x3f,             // scale 0.5
+        3,                                  // bytes of payload
+        0x70, 0x98, 0x0e,                   // codes 0, 7, 8, 9, 14 and pad bits
+    ];
+    let (body, checksum) = frame.split_at(frame.len() - 4);
+    assert_eq!(body, expected);
+    assert_eq!(checksum, crc32fast::hash(&expected).to_le_bytes());
+
+    // The embedded form shares the sections and keeps the payload apart.
+    let parameters = fewbits::PipelineExt::to_bytes(&pipeline);
+    assert_eq!(parameters[..1], [0]);
+    assert_eq!(parameters[1..parameters.len() - 4], expected[7..25]);
+    assert_eq!(quantizer.to_bytes()[..2], [0, 9]);
+}

@@ -1,0 +1,185 @@
+"""Decodes golden frames by docs/format.md alone, with the standard library, and compares them with the values beside.
+
+    python3 tests/golden/decode.py
+
+A second implementation: where it and the crate disagree, the document or the crate is wrong.
+"""
+
+import pathlib
+import struct
+import sys
+import zlib
+
+
+def f32(x):
+    """The nearest f32, as a Python number; ties to even; overflow raises."""
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def bytes(self, n):
+        assert self.at + n <= len(self.data), "truncated"
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def u8(self):
+        return self.bytes(1)[0]
+
+    def varint(self):
+        x = shift = 0
+        while True:
+            byte = self.u8()
+            x |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return x
+
+    def section(self):
+        return Reader(self.bytes(self.varint()))
+
+    def finished(self):
+        return self.at == len(self.data)
+
+
+SCALE_SIZES = {0: 4, 1: 2, 2: 1}
+
+
+def scale_of(kind, raw):
+    if kind == 0:
+        return struct.unpack("<f", raw)[0]
+    if kind == 1:
+        return struct.unpack("<e", raw)[0]
+    return 2.0 ** (raw[0] - 127)
+
+
+def read_quantizer(stages, side):
+    """A function from (position, code) to an f32 value."""
+    tag, scaled = stages.u8(), stages.section()
+    assert tag == 0x01
+    flags = scaled.u8()
+    layout = scaled.u8()
+    if layout == 0:
+        run, count = None, 1
+    elif layout == 1:
+        run, length = scaled.varint(), scaled.varint()
+        count = -(-length // run)
+    else:
+        run, count = scaled.varint(), scaled.varint()
+    assert scaled.finished()
+    kind = flags & 0x7F
+    scales = [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
+    offsets = [0.0] * count
+    if flags & 0x80:
+        offsets = [struct.unpack("<f", side.bytes(4))[0] for _ in range(count)]
+
+    tag, grid = stages.u8(), stages.section()
+    assert tag == 0x02
+    mid_rise, zigzag, levels = grid.u8(), grid.varint(), grid.varint()
+    assert grid.finished()
+    lowest = (zigzag >> 1) ^ -(zigzag & 1)
+
+    largest = f32(3.4028234663852886e38)
+
+    def overflows(x):
+        try:
+            return f32(x) in (float("inf"), float("-inf"))
+        except OverflowError:
+            return True
+
+    shift = 0.5 if mid_rise else 0.0
+    ends = (lowest + shift, lowest + levels - 1 + shift)
+    wide = any(
+        overflows((ends[1] - ends[0]) * s)
+        or any(overflows(e * s) or overflows(f32(e * s) + o) for e in ends)
+        for s, o in zip(scales, offsets)
+    )
+
+    def value(position, code):
+        assert code < levels
+        group = 0 if run is None else (position // run) % count
+        level = code + lowest + shift
+        if wide:
+            return f32(min(max(level * scales[group] + offsets[group], -largest), largest))
+        return f32(f32(level * scales[group]) + offsets[group])
+
+    return value
+
+
+def read_codec(stages):
+    tag, codec = stages.u8(), stages.section()
+    assert tag == 0x40
+    width = codec.u8()
+    assert codec.finished()
+
+    def codes(data, count):
+        assert len(data) == (count * width + 7) // 8
+        bits = int.from_bytes(data, "little")
+        assert bits >> (count * width) == 0, "pad bits"
+        return [bits >> (i * width) & ((1 << width) - 1) for i in range(count)]
+
+    return codes
+
+
+def narrow(element, x):
+    """The hexadecimal bits of x as f32, f16 or bf16."""
+    if element == 0:
+        return f"{struct.unpack('<I', struct.pack('<f', x))[0]:08x}"
+    if element == 1:
+        return f"{struct.unpack('<H', struct.pack('<e', x))[0]:04x}"
+    bits = struct.unpack("<I", struct.pack("<f", x))[0]
+    return f"{(bits + 0x7FFF + (bits >> 16 & 1)) >> 16:04x}"
+
+
+def decode(data):
+    frame = Reader(data)
+    assert frame.bytes(4) == b"fewb" and frame.u8() == 0
+    flags, count = frame.u8(), frame.varint()
+    stages, side = frame.section(), frame.section()
+    chunk, lengths = count, None
+    if flags & 0x10:
+        table = frame.section()
+        chunk = table.varint()
+        lengths = [table.varint() for _ in range(-(-count // chunk))]
+        assert table.finished()
+    payload_length = frame.varint()
+    header = frame.at
+    if lengths is None:
+        streams = [frame.bytes(payload_length)]
+        checked = data[: frame.at]
+        assert struct.unpack("<I", frame.bytes(4))[0] == zlib.crc32(checked)
+    else:
+        assert struct.unpack("<I", frame.bytes(4))[0] == zlib.crc32(data[:header])
+        streams = []
+        for length in lengths:
+            stream = frame.bytes(length)
+            assert struct.unpack("<I", frame.bytes(4))[0] == zlib.crc32(stream)
+            streams.append(stream)
+        assert payload_length == sum(lengths) + 4 * len(lengths)
+    assert frame.finished()
+
+    value, codes = read_quantizer(stages, side), read_codec(stages)
+    assert stages.finished() and side.finished()
+    out = []
+    for i, stream in enumerate(streams):
+        first = i * chunk
+        for j, code in enumerate(codes(stream, min(chunk, count - first))):
+            out.append(narrow(flags & 3, value(first + j, code)))
+    return out
+
+
+def main():
+    folder = pathlib.Path(__file__).parent / "v0"
+    frames = sorted(folder.glob("*.fewb"))
+    for path in frames:
+        expected = path.with_suffix(".txt").read_text().split()
+        if decode(path.read_bytes()) != expected:
+            sys.exit(f"{path.name}: the document and the crate disagree")
+    print(f"{len(frames)} golden frames decode by the document alone")
+    return 0 if frames else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
