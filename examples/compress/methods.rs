@@ -1,6 +1,6 @@
 //! The methods, in one table.
 
-use fewbits::{BitPack, Code, Coded, Element, Fit, Frame, Result, ScaleType, Uniform};
+use fewbits::{Code, Coded, Element, Fit, Frame, Result, ScaleType, Uniform};
 use std::ops::RangeInclusive;
 
 /// What a method is given.
@@ -52,7 +52,5 @@ fn uniform<T: Element>(input: &Input<'_, T>, settings: impl FnOnce(Uniform) -> U
 }
 
 fn packed<T: Element, C: Code>(settings: &Uniform<C>, input: &Input<'_, T>) -> Result<Vec<u8>> {
-    let quantizer = settings.fit(input.values)?;
-    let codec = BitPack::of(&quantizer);
-    Frame::encode(&Coded::new(quantizer, codec), input.values)
+    Frame::encode(&Coded::packed(settings.fit(input.values)?), input.values)
 }

@@ -6,7 +6,7 @@ use crate::{
     network::{Layer, Linear, Network, Schedule, train},
     random::SplitMix64,
 };
-use fewbits::{BitPack, Coded, ErrorStats, Fit, Frame, Quantizer, QuantizerExt, Result};
+use fewbits::{Coded, ErrorStats, Fit, Frame, Quantizer, QuantizerExt, Result};
 
 /// What became of a network on its way through bytes.
 pub(crate) struct Compressed {
@@ -25,9 +25,7 @@ where
 {
     let mut compressed = Compressed { bytes: 0, error: ErrorStats::default(), restored: network.clone() };
     for (layer, restored) in network.layers.iter().zip(&mut compressed.restored.layers) {
-        let quantizer = fit(layer)?;
-        let codec = BitPack::of(&quantizer);
-        let frame = Frame::encode(&Coded::new(quantizer, codec), &layer.weights)?;
+        let frame = Frame::encode(&Coded::packed(fit(layer)?), &layer.weights)?;
 
         // The frame describes itself: nothing else is needed to decode it.
         restored.weights = fewbits::decompress(&frame)?;
