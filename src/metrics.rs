@@ -1,8 +1,9 @@
 //! What a lossy step cost: errors, ratios and bits, measured on what decodes.
 
 use crate::{
-    element::Element,
+    element::{Element, check_finite},
     error::{Result, same_length},
+    kernel::extrema,
 };
 use num_traits::Float;
 
@@ -110,14 +111,14 @@ impl ErrorStats {
 
     fn add_block(&mut self, x: &mut [f32], y: &mut [f32]) {
         let start = self.len + self.non_finite;
-        // A pair that is left out becomes (0, 0), which adds nothing to a sum.
-        let is_finite = |x: f32, y: f32| x.is_finite() & y.is_finite();
-        let kept = x.iter().zip(&*y).filter(|&(&x, &y)| is_finite(x, y)).count();
-        if kept < x.len() {
+        let mut kept = x.len();
+        if check_finite(x, 0).and(check_finite(y, 0)).is_err() {
             for (x, y) in x.iter_mut().zip(&mut *y) {
-                if is_finite(*x, *y) {
+                if x.is_finite() && y.is_finite() {
                     self.enclose(f64::from(*x));
                 } else {
+                    // A pair that is left out becomes (0, 0), which adds nothing to a sum.
+                    kept -= 1;
                     let both_nan = x.is_nan() && y.is_nan();
                     self.non_finite_changed += u64::from(*x != *y && !both_nan);
                     (*x, *y) = (0.0, 0.0);
@@ -125,7 +126,7 @@ impl ErrorStats {
             }
         } else {
             let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-            crate::kernel::extrema::enclose(x, &mut low, &mut high);
+            extrema::enclose(x, &mut low, &mut high);
             self.enclose(low.into());
             self.enclose(high.into());
         }
