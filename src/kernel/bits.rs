@@ -1,38 +1,85 @@
 //! Fixed-width bit streams, least significant bit first: value i occupies bits i * width .. (i + 1) * width.
+//!
+//! Eight codes fill whole bytes at every width, so they are the unit: up to 8 bits wide they meet in one u64, whose
+//! lanes are folded together or spread apart in three steps; up to 16 bits wide, four codes a u64 and two steps. Whole
+//! words are loaded and stored, overlapping their neighbours, because a copy of `width` bytes would be a call.
 
 use crate::code::Code;
 
-/// Codes of one group fill whole bytes at every width.
+/// Codes that fill whole bytes.
 const GROUP: usize = 8;
+
+/// The lowest `n` bits, up to all 64.
+const fn low(n: u32) -> u64 {
+    if n >= u64::BITS { u64::MAX } else { (1 << n) - 1 }
+}
+
+/// One step of folding: two fields of `width` bits in the halves of each lane of `lane` bits become one of twice the
+/// width at its bottom.
+#[inline(always)]
+const fn fold(x: u64, width: u32, lane: u32) -> u64 {
+    let field = every(lane) * low(width);
+    (x & field) | ((x >> (lane / 2)) & field) << width
+}
+
+/// The way back from [`fold`].
+#[inline(always)]
+const fn spread(x: u64, width: u32, lane: u32) -> u64 {
+    let field = every(lane) * low(width);
+    (x & field) | ((x >> width) & field) << (lane / 2)
+}
+
+/// A one at the bottom of each lane.
+#[inline(always)]
+const fn every(lane: u32) -> u64 {
+    match lane {
+        16 => 0x0001_0001_0001_0001,
+        32 => 0x0000_0001_0000_0001,
+        _ => 1,
+    }
+}
 
 /// Packs `codes`, each below 2^width, into `bytes`, which they fill exactly; pad bits become zero.
 pub(crate) fn pack<C: Code>(width: u32, codes: &[C], bytes: &mut [u8]) {
-    // Eight codes of up to 8 bits fit one u64, of up to 16 bits one u128; wider ones go four at a time.
     match width {
-        0..=8 => pack_groups(width, codes, bytes, |group, out| {
-            let word = (0..GROUP).fold(0_u64, |word, i| word | u64::from(group[i].to_u32()) << (i as u32 * width));
-            out.copy_from_slice(&word.to_le_bytes()[..out.len()]);
+        0..=8 => pack_groups(width, codes, bytes, |group| {
+            let word = u64::from_le_bytes(group.map(|code| code.to_u32() as u8));
+            let word = fold(fold(word, width, 16), 2 * width, 32);
+            fold(word, 4 * width, 64).to_le_bytes()
         }),
-        9..=16 => pack_groups(width, codes, bytes, |group, out| {
-            let word = (0..GROUP).fold(0_u128, |word, i| word | u128::from(group[i].to_u32()) << (i as u32 * width));
-            out.copy_from_slice(&word.to_le_bytes()[..out.len()]);
+        9..=16 => pack_groups(width, codes, bytes, |&[a, b, c, d, e, f, g, h]| {
+            let half = |[a, b, c, d]: [C; 4]| {
+                let lanes = [a, b, c, d].map(|code| u64::from(code.to_u32()));
+                lanes[0] | lanes[1] << width | lanes[2] << (2 * width) | lanes[3] << (3 * width)
+            };
+            let word = u128::from(half([a, b, c, d])) | u128::from(half([e, f, g, h])) << (4 * width);
+            word.to_le_bytes()
         }),
-        _ => pack_groups(width, codes, bytes, |group, out| {
-            out.fill(0);
-            pack_slowly(width, group, out);
-        }),
+        _ => {
+            bytes.fill(0);
+            pack_slowly(width, codes, bytes);
+        }
     }
 }
 
 #[inline(always)]
-fn pack_groups<C: Code>(width: u32, codes: &[C], bytes: &mut [u8], pack_group: impl Fn(&[C; GROUP], &mut [u8])) {
-    let (groups, tail) = codes.as_chunks::<GROUP>();
-    let (packed, packed_tail) = bytes.split_at_mut(groups.len() * width as usize);
-    for (group, out) in groups.iter().zip(packed.chunks_exact_mut(width as usize)) {
-        pack_group(group, out);
+fn pack_groups<C: Code, const WORD: usize>(
+    width: u32,
+    codes: &[C],
+    bytes: &mut [u8],
+    pack_group: impl Fn(&[C; GROUP]) -> [u8; WORD],
+) {
+    let (groups, _) = codes.as_chunks::<GROUP>();
+    let (mut at, mut done) = (0, 0);
+    for group in groups {
+        // The bytes of the word beyond `width` are zero, and the next group overwrites them.
+        let Some(word) = bytes.get_mut(at..at + WORD) else { break };
+        word.copy_from_slice(&pack_group(group));
+        at += width as usize;
+        done += GROUP;
     }
-    packed_tail.fill(0);
-    pack_slowly(width, tail, packed_tail);
+    bytes[at..].fill(0);
+    pack_slowly(width, &codes[done..], &mut bytes[at..]);
 }
 
 /// Any number of codes into zeroed bytes.
@@ -57,47 +104,41 @@ fn pack_slowly<C: Code>(width: u32, codes: &[C], bytes: &mut [u8]) {
 
 /// Unpacks `codes` from `bytes`, which hold exactly them; returns the pad bits.
 pub(crate) fn unpack<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) -> u8 {
-    let mask = u32::MAX >> (32 - width);
     match width {
-        0..=8 => unpack_groups(width, bytes, codes, |packed, group| {
-            let mut word = [0; 8];
-            word[..packed.len()].copy_from_slice(packed);
-            let word = u64::from_le_bytes(word);
-            for (i, code) in group.iter_mut().enumerate() {
-                *code = C::from_u32((word >> (i as u32 * width)) as u32 & mask);
-            }
+        0..=8 => unpack_groups(width, bytes, codes, |word: &[u8; 8]| {
+            let word = spread(u64::from_le_bytes(*word), 4 * width, 64);
+            let word = spread(spread(word, 2 * width, 32), width, 16);
+            word.to_le_bytes().map(|code| C::from_u32(code.into()))
         }),
-        9..=16 => unpack_groups(width, bytes, codes, |packed, group| {
-            let mut word = [0; 16];
-            word[..packed.len()].copy_from_slice(packed);
-            let word = u128::from_le_bytes(word);
-            for (i, code) in group.iter_mut().enumerate() {
-                *code = C::from_u32((word >> (i as u32 * width)) as u32 & mask);
-            }
+        9..=16 => unpack_groups(width, bytes, codes, |word: &[u8; 16]| {
+            let word = u128::from_le_bytes(*word);
+            let halves = [word as u64 & low(4 * width), (word >> (4 * width)) as u64];
+            let code = |i: u32| C::from_u32((halves[i as usize / 4] >> (i % 4 * width) & low(width)) as u32);
+            [code(0), code(1), code(2), code(3), code(4), code(5), code(6), code(7)]
         }),
-        _ => unpack_groups(width, bytes, codes, |packed, group| {
-            unpack_slowly(width, packed, group);
-        }),
+        _ => unpack_slowly(width, bytes, codes),
     }
 }
 
 #[inline(always)]
-fn unpack_groups<C: Code>(
+fn unpack_groups<C: Code, const WORD: usize>(
     width: u32,
     bytes: &[u8],
     codes: &mut [C],
-    unpack_group: impl Fn(&[u8], &mut [C; GROUP]),
+    unpack_group: impl Fn(&[u8; WORD]) -> [C; GROUP],
 ) -> u8 {
-    let (groups, tail) = codes.as_chunks_mut::<GROUP>();
-    let (packed, packed_tail) = bytes.split_at(groups.len() * width as usize);
-    for (group, packed) in groups.iter_mut().zip(packed.chunks_exact(width as usize)) {
-        unpack_group(packed, group);
+    let (groups, _) = codes.as_chunks_mut::<GROUP>();
+    let (mut rest, mut done) = (bytes, 0);
+    for group in groups {
+        let Some(word) = rest.first_chunk() else { break };
+        *group = unpack_group(word);
+        rest = &rest[width as usize..];
+        done += GROUP;
     }
-    unpack_slowly(width, packed_tail, tail)
+    unpack_slowly(width, rest, &mut codes[done..])
 }
 
 fn unpack_slowly<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) -> u8 {
-    let mask = (1_u64 << width) - 1;
     let mut bytes = bytes.iter();
     let (mut word, mut held) = (0_u64, 0);
     for code in codes {
@@ -105,7 +146,7 @@ fn unpack_slowly<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) -> u8 {
             word |= u64::from(bytes.next().copied().unwrap_or(0)) << held;
             held += 8;
         }
-        *code = C::from_u32((word & mask) as u32);
+        *code = C::from_u32((word & low(width)) as u32);
         word >>= width;
         held -= width;
     }
