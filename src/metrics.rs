@@ -8,7 +8,7 @@ use crate::{
 use num_traits::Float;
 
 /// Values that are summed in lanes of their own before the sums are added up.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 1024;
 /// Independent sums, so that a reduction is not one chain of dependent additions.
 const LANES: usize = 8;
 
@@ -16,7 +16,7 @@ const LANES: usize = 8;
 ///
 /// With `x` an original value, `y` its restored value and `d = y - x`, all sums are f64 over the `n` pairs in which both
 /// are finite; other pairs are counted and left out. The order of additions is fixed: value `i` of a call goes to lane
-/// `i % 8` of block `i / 4096`, lanes are added pairwise, blocks in order. So the same slices give the same bits on any
+/// `i % 8` of block `i / 1024`, lanes are added pairwise, blocks in order. So the same slices give the same bits on any
 /// machine, whatever their element. [`merge`](Self::merge) adds up parts, with the rounding of one more addition.
 ///
 /// Nothing here fails on degenerate data. A figure that has no value, such as any figure of no pairs, is NaN; ratios to
@@ -57,6 +57,17 @@ struct Sums<S> {
 }
 
 impl Sums<[f64; LANES]> {
+    /// Lane by lane, what comes next.
+    fn then(&self, next: &Self) -> Self {
+        let add = |a: &[f64; LANES], b: &[f64; LANES]| core::array::from_fn(|lane| a[lane] + b[lane]);
+        Self {
+            error: add(&self.error, &next.error),
+            original: add(&self.original, &next.original),
+            restored: add(&self.restored, &next.restored),
+            product: add(&self.product, &next.product),
+        }
+    }
+
     /// Adds the lanes pairwise.
     fn total(&self) -> Sums<f64> {
         let pairwise = |s: &[f64; LANES]| ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
@@ -101,63 +112,73 @@ impl ErrorStats {
         let mut stats = Self::default();
         let (mut x, mut y) = ([0.0; BLOCK], [0.0; BLOCK]);
         for (original, restored) in original.chunks(BLOCK).zip(restored.chunks(BLOCK)) {
-            let (x, y) = (&mut x[..original.len()], &mut y[..restored.len()]);
-            T::widen_into(original, x)?;
-            U::widen_into(restored, y)?;
-            stats.add_block(x, y);
+            stats.add_block(widen(original, &mut x)?, widen(restored, &mut y)?);
         }
         Ok(stats)
     }
 
-    fn add_block(&mut self, x: &mut [f32], y: &mut [f32]) {
-        let start = self.len + self.non_finite;
-        let mut kept = x.len();
+    /// At most [`BLOCK`] pairs.
+    fn add_block(&mut self, x: &[f32], y: &[f32]) {
         if check_finite(x, 0).and(check_finite(y, 0)).is_err() {
-            for (x, y) in x.iter_mut().zip(&mut *y) {
-                if x.is_finite() && y.is_finite() {
-                    self.enclose(f64::from(*x));
-                } else {
-                    // A pair that is left out becomes (0, 0), which adds nothing to a sum.
-                    kept -= 1;
-                    let both_nan = x.is_nan() && y.is_nan();
-                    self.non_finite_changed += u64::from(*x != *y && !both_nan);
-                    (*x, *y) = (0.0, 0.0);
-                }
-            }
-        } else {
-            let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-            extrema::enclose(x, &mut low, &mut high);
-            self.enclose(low.into());
-            self.enclose(high.into());
+            return self.add_finite_pairs_of(x, y);
         }
-        self.len += kept as u64;
-        self.non_finite += (x.len() - kept) as u64;
-
-        let mut sums = Sums::<[f64; LANES]>::default();
-        let mut largest = [0.0_f64; LANES];
-        let (xs, x_tail) = x.as_chunks::<LANES>();
-        let (ys, y_tail) = y.as_chunks::<LANES>();
-        for (x, y) in xs.iter().zip(ys) {
-            add_lanes(x, y, &mut sums, &mut largest);
-        }
-        add_lanes(x_tail, y_tail, &mut sums, &mut largest);
-        self.sums.add(sums.total());
-        let largest = largest.into_iter().fold(0.0, f64::max);
-        if kept > 0 && (largest > self.max_abs || self.max_abs_index == u64::MAX) {
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        extrema::enclose(x, &mut low, &mut high);
+        (self.low, self.high) = (self.low.min(low.into()), self.high.max(high.into()));
+        let largest = self.add_sums(x, y);
+        if largest > self.max_abs || self.len == 0 {
             let error = |(x, y): (&f32, &f32)| (f64::from(*y) - f64::from(*x)).abs();
-            let index = x.iter().zip(&*y).position(|pair| error(pair) == largest).unwrap_or(0);
-            (self.max_abs, self.max_abs_index) = (largest, start + index as u64);
+            let index = x.iter().zip(y).position(|pair| error(pair) == largest).unwrap_or(0);
+            (self.max_abs, self.max_abs_index) = (largest, self.position() + index as u64);
         }
+        self.len += x.len() as u64;
     }
 
-    fn enclose(&mut self, x: f64) {
-        (self.low, self.high) = (self.low.min(x), self.high.max(x));
+    /// Leaves out the pairs in which a value is not finite.
+    fn add_finite_pairs_of(&mut self, x: &[f32], y: &[f32]) {
+        // They become (0, 0), which adds nothing to a sum, so that the others keep their lanes.
+        let (mut kept_x, mut kept_y) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let start = self.position();
+        for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+            if !(x.is_finite() && y.is_finite()) {
+                self.non_finite += 1;
+                self.non_finite_changed += u64::from(x != y && !(x.is_nan() && y.is_nan()));
+                continue;
+            }
+            (kept_x[i], kept_y[i]) = (x, y);
+            let (x, y) = (f64::from(x), f64::from(y));
+            (self.low, self.high) = (self.low.min(x), self.high.max(x));
+            if (y - x).abs() > self.max_abs || self.len == 0 {
+                (self.max_abs, self.max_abs_index) = ((y - x).abs(), start + i as u64);
+            }
+            self.len += 1;
+        }
+        self.add_sums(&kept_x[..x.len()], &kept_y[..y.len()]);
+    }
+
+    /// Adds to the four sums; returns the largest absolute error.
+    fn add_sums(&mut self, x: &[f32], y: &[f32]) -> f64 {
+        let (xs, x_tail) = x.as_chunks::<LANES>();
+        let (ys, y_tail) = y.as_chunks::<LANES>();
+        // Zeros fill the last lanes and add nothing.
+        let (mut x_last, mut y_last) = ([0.0; LANES], [0.0; LANES]);
+        x_last[..x_tail.len()].copy_from_slice(x_tail);
+        y_last[..y_tail.len()].copy_from_slice(y_tail);
+        let (sums, largest) = sum_lanes(xs, ys);
+        let (last_sums, last_largest) = sum_lanes(&[x_last], &[y_last]);
+        self.sums.add(sums.then(&last_sums).total());
+        largest.into_iter().chain(last_largest).fold(0.0, f64::max)
+    }
+
+    /// Pairs so far, left out or not.
+    fn position(&self) -> u64 {
+        self.len + self.non_finite
     }
 
     /// Appends the statistics of values that follow these.
     #[must_use]
     pub fn merge(mut self, next: &Self) -> Self {
-        let before = self.len + self.non_finite;
+        let before = self.position();
         if next.len > 0 && (next.max_abs > self.max_abs || self.len == 0) {
             (self.max_abs, self.max_abs_index) = (next.max_abs, before + next.max_abs_index);
         }
@@ -245,18 +266,33 @@ impl ErrorStats {
     }
 }
 
-#[inline(always)]
-fn add_lanes(x: &[f32], y: &[f32], sums: &mut Sums<[f64; LANES]>, largest: &mut [f64; LANES]) {
-    for (lane, (&x, &y)) in x.iter().zip(y).enumerate().take(LANES) {
-        let (x, y) = (f64::from(x), f64::from(y));
-        let d = y - x;
-        sums.error[lane] += d * d;
-        sums.original[lane] += x * x;
-        sums.restored[lane] += y * y;
-        sums.product[lane] += x * y;
-        let size = d.abs();
-        largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+/// A block of f32, borrowed where the values are f32 already.
+fn widen<'a, T: Element>(values: &'a [T], buffer: &'a mut [f32; BLOCK]) -> Result<&'a [f32]> {
+    if let Some(values) = T::as_f32(values) {
+        return Ok(values);
     }
+    let wide = &mut buffer[..values.len()];
+    T::widen_into(values, wide)?;
+    Ok(wide)
+}
+
+/// The sums and the largest error of each lane. Accumulators are plain arrays, which stay in registers.
+#[inline(always)]
+fn sum_lanes(xs: &[[f32; LANES]], ys: &[[f32; LANES]]) -> (Sums<[f64; LANES]>, [f64; LANES]) {
+    let [mut error, mut original, mut restored, mut product, mut largest] = [[0.0_f64; LANES]; 5];
+    for (x, y) in xs.iter().zip(ys) {
+        for lane in 0..LANES {
+            let (x, y) = (f64::from(x[lane]), f64::from(y[lane]));
+            let d = y - x;
+            error[lane] += d * d;
+            original[lane] += x * x;
+            restored[lane] += y * y;
+            product[lane] += x * y;
+            let size = d.abs();
+            largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+        }
+    }
+    (Sums { error, original, restored, product }, largest)
 }
 
 fn decibels(signal: f64, noise: f64) -> f64 {

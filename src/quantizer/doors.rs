@@ -204,8 +204,7 @@ where
     Q: Quantizer + ?Sized,
     T: Element,
 {
-    let largest = wide.iter().fold(0, |max: u32, x| max.max(x.to_bits() & 0x7fff_ffff));
-    if largest > T::MAX.to_bits() {
+    if wide.iter().fold(false, |beyond, x| beyond | (x.abs() > T::MAX)) {
         for (i, x) in wide.iter_mut().enumerate() {
             let excess = f64::from(x.abs()) - f64::from(T::MAX);
             if excess > quantizer.error_bound(start + i).unwrap_or(0.0) {
