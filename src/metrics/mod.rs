@@ -1,16 +1,17 @@
 //! What a lossy step cost: errors, ratios and bits, measured on what decodes.
 
+mod sums;
+
 use crate::{
     element::{Element, check_finite},
     error::{Result, same_length},
     kernel::extrema,
 };
 use num_traits::Float;
+use sums::Sums;
 
 /// Values that are summed in lanes of their own before the sums are added up.
 const BLOCK: usize = 1024;
-/// Independent sums, so that a reduction is not one chain of dependent additions.
-const LANES: usize = 8;
 
 /// Statistics of restored values against the original, gathered in one pass and mergeable.
 ///
@@ -39,54 +40,12 @@ pub struct ErrorStats {
     len: u64,
     non_finite: u64,
     non_finite_changed: u64,
-    sums: Sums<f64>,
+    sums: Sums,
     /// Extremes of the original.
     low: f64,
     high: f64,
     max_abs: f64,
     max_abs_index: u64,
-}
-
-/// The four sums: of d², x², y² and xy.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Sums<S> {
-    error: S,
-    original: S,
-    restored: S,
-    product: S,
-}
-
-impl Sums<[f64; LANES]> {
-    /// Lane by lane, what comes next.
-    fn then(&self, next: &Self) -> Self {
-        let add = |a: &[f64; LANES], b: &[f64; LANES]| core::array::from_fn(|lane| a[lane] + b[lane]);
-        Self {
-            error: add(&self.error, &next.error),
-            original: add(&self.original, &next.original),
-            restored: add(&self.restored, &next.restored),
-            product: add(&self.product, &next.product),
-        }
-    }
-
-    /// Adds the lanes pairwise.
-    fn total(&self) -> Sums<f64> {
-        let pairwise = |s: &[f64; LANES]| ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-        Sums {
-            error: pairwise(&self.error),
-            original: pairwise(&self.original),
-            restored: pairwise(&self.restored),
-            product: pairwise(&self.product),
-        }
-    }
-}
-
-impl Sums<f64> {
-    fn add(&mut self, other: Self) {
-        self.error += other.error;
-        self.original += other.original;
-        self.restored += other.restored;
-        self.product += other.product;
-    }
 }
 
 impl Default for ErrorStats {
@@ -125,7 +84,8 @@ impl ErrorStats {
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
         extrema::enclose(x, &mut low, &mut high);
         (self.low, self.high) = (self.low.min(low.into()), self.high.max(high.into()));
-        let largest = self.add_sums(x, y);
+        let (sums, largest) = Sums::of(x, y);
+        self.sums.add(sums);
         if largest > self.max_abs || self.len == 0 {
             let error = |(x, y): (&f32, &f32)| (f64::from(*y) - f64::from(*x)).abs();
             let index = x.iter().zip(y).position(|pair| error(pair) == largest).unwrap_or(0);
@@ -153,21 +113,7 @@ impl ErrorStats {
             }
             self.len += 1;
         }
-        self.add_sums(&kept_x[..x.len()], &kept_y[..y.len()]);
-    }
-
-    /// Adds to the four sums; returns the largest absolute error.
-    fn add_sums(&mut self, x: &[f32], y: &[f32]) -> f64 {
-        let (xs, x_tail) = x.as_chunks::<LANES>();
-        let (ys, y_tail) = y.as_chunks::<LANES>();
-        // Zeros fill the last lanes and add nothing.
-        let (mut x_last, mut y_last) = ([0.0; LANES], [0.0; LANES]);
-        x_last[..x_tail.len()].copy_from_slice(x_tail);
-        y_last[..y_tail.len()].copy_from_slice(y_tail);
-        let (sums, largest) = sum_lanes(xs, ys);
-        let (last_sums, last_largest) = sum_lanes(&[x_last], &[y_last]);
-        self.sums.add(sums.then(&last_sums).total());
-        largest.into_iter().chain(last_largest).fold(0.0, f64::max)
+        self.sums.add(Sums::of(&kept_x[..x.len()], &kept_y[..y.len()]).0);
     }
 
     /// Pairs so far, left out or not.
@@ -274,25 +220,6 @@ fn widen<'a, T: Element>(values: &'a [T], buffer: &'a mut [f32; BLOCK]) -> Resul
     let wide = &mut buffer[..values.len()];
     T::widen_into(values, wide)?;
     Ok(wide)
-}
-
-/// The sums and the largest error of each lane. Accumulators are plain arrays, which stay in registers.
-#[inline(always)]
-fn sum_lanes(xs: &[[f32; LANES]], ys: &[[f32; LANES]]) -> (Sums<[f64; LANES]>, [f64; LANES]) {
-    let [mut error, mut original, mut restored, mut product, mut largest] = [[0.0_f64; LANES]; 5];
-    for (x, y) in xs.iter().zip(ys) {
-        for lane in 0..LANES {
-            let (x, y) = (f64::from(x[lane]), f64::from(y[lane]));
-            let d = y - x;
-            error[lane] += d * d;
-            original[lane] += x * x;
-            restored[lane] += y * y;
-            product[lane] += x * y;
-            let size = d.abs();
-            largest[lane] = if size > largest[lane] { size } else { largest[lane] };
-        }
-    }
-    (Sums { error, original, restored, product }, largest)
 }
 
 fn decibels(signal: f64, noise: f64) -> f64 {
