@@ -1,6 +1,6 @@
 //! What can go wrong: one enum, numbers in the variants, a remedy at the end of each message.
 
-use crate::element::DType;
+use crate::dtype::DType;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

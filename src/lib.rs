@@ -9,6 +9,8 @@ extern crate std;
 
 // The ground floor: small, and without imports from above.
 mod code;
+mod description;
+mod dtype;
 mod element;
 mod error;
 mod fit;
@@ -25,15 +27,17 @@ mod front;
 mod metrics;
 
 pub use code::Code;
+pub use description::{Description, FOREIGN_TAGS, Restore, Stages};
+pub use dtype::DType;
 pub use element::{
-    DType, Element, Values, ValuesMut, values_from_le_bytes, values_from_le_bytes_into, values_to_le_bytes,
+    Element, Values, ValuesMut, values_from_le_bytes, values_from_le_bytes_into, values_to_le_bytes,
     values_to_le_bytes_into,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use fit::Fit;
 pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
-pub use wire::{Description, FOREIGN_TAGS, FORMAT_VERSION, Reader, Restore, Stages, Writer};
+pub use wire::{FORMAT_VERSION, Reader, Writer};
 
 pub use quantizer::{Grid, Levels, Quantizer, QuantizerExt, ScaleType, Scaled, Scaling, Uniform, UniformQuantizer};
 

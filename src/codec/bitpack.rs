@@ -3,10 +3,10 @@
 use super::{Codec, take};
 use crate::{
     code::Code,
+    description::{Description, Restore, Stages},
     error::{Error, Result},
     kernel::bits,
     quantizer::Quantizer,
-    wire::{Description, Restore, Stages},
 };
 use core::marker::PhantomData;
 

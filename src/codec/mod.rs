@@ -6,8 +6,8 @@ pub use bitpack::BitPack;
 
 use crate::{
     code::Code,
+    description::{Description, parameter_bytes},
     error::{Error, Result, same_length},
-    wire::{Description, parameter_bytes},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 

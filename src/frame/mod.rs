@@ -13,10 +13,12 @@ pub use limits::Limits;
 pub use write::FrameWriter;
 
 use crate::{
-    element::{DType, Element},
+    description::{Description, Restore, Stages},
+    dtype::DType,
+    element::Element,
     error::{Error, Result},
     pipeline::Pipeline,
-    wire::{Reader, Restore, Stages, check_checksum, check_version},
+    wire::{Reader, check_checksum, check_version},
 };
 use alloc::{boxed::Box, vec::Vec};
 
@@ -216,7 +218,7 @@ impl<'a> Frame<'a> {
 
     /// A decoder that uses `pipeline`, which must be the one that wrote the frame, parameters included.
     pub fn decoder_with<P: Pipeline>(&self, pipeline: P) -> Result<FrameDecoder<'a, P>> {
-        let mut description = crate::wire::Description::default();
+        let mut description = Description::default();
         pipeline.describe(&mut description);
         if !self.stages.matches(&description) {
             return Err(Error::OtherPipeline);

@@ -3,10 +3,10 @@
 use crate::{
     code::Code,
     codec::{BitPack, Codec},
+    description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Coded, Pipeline},
     quantizer::{Grid, Quantizer, Scaled, UniformQuantizer},
-    wire::{FOREIGN_TAGS, Restore, Stages},
 };
 use alloc::boxed::Box;
 

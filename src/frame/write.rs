@@ -2,10 +2,11 @@
 
 use super::{CHECKSUM, MAGIC, flags};
 use crate::{
+    description::Description,
     element::Element,
     error::{Error, Result, same_length},
     pipeline::Pipeline,
-    wire::{Description, FORMAT_VERSION, checksum, put_varint},
+    wire::{FORMAT_VERSION, checksum, put_varint},
 };
 use alloc::{vec, vec::Vec};
 

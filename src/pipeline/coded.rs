@@ -4,10 +4,10 @@ use super::Pipeline;
 use crate::{
     code::Code,
     codec::{BitPack, Codec},
+    description::{Description, Restore, Stages},
     element::{Element, Values, ValuesMut},
     error::{Error, Result},
     quantizer::{PIECE, Quantizer, dequantize_range, quantize_range},
-    wire::{Description, Restore, Stages},
 };
 use alloc::vec;
 

@@ -5,9 +5,9 @@ mod coded;
 pub use coded::Coded;
 
 use crate::{
+    description::{Description, parameter_bytes},
     element::{Element, Values, ValuesMut},
     error::{Error, Result, same_length},
-    wire::{Description, parameter_bytes},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::ops::Range;

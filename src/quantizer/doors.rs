@@ -2,9 +2,9 @@
 
 use super::Quantizer;
 use crate::{
+    description::parameter_bytes,
     element::{Element, check_finite},
     error::{Error, Result, same_length},
-    wire::parameter_bytes,
 };
 use alloc::{vec, vec::Vec};
 

@@ -3,8 +3,9 @@
 use super::levels::Levels;
 use crate::{
     code::Code,
+    description::{Description, Restore, Stages},
     error::{Error, Result},
-    wire::{Description, Restore, Stages, unzigzag, zigzag},
+    wire::{unzigzag, zigzag},
 };
 use core::marker::PhantomData;
 

@@ -1,6 +1,6 @@
 //! Where levels lie, in units of a scale.
 
-use crate::{code::Code, wire::Description};
+use crate::{code::Code, description::Description};
 
 /// Where the levels of a scalar quantizer lie, in units of a scale: the law of one value.
 ///

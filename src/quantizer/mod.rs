@@ -22,7 +22,7 @@ pub use scaled::Scaled;
 pub use scaling::Scaling;
 pub use uniform::{Uniform, UniformQuantizer};
 
-use crate::{code::Code, error::Result, wire::Description};
+use crate::{code::Code, description::Description, error::Result};
 use alloc::boxed::Box;
 
 /// A fitted quantizer: values to codes, and codes to the levels they stand for.

@@ -3,10 +3,10 @@
 use super::{Levels, Quantizer, ScaleType};
 use crate::{
     code::Code,
+    description::{Description, Restore, Stages},
     error::{Error, Result, same_length},
     groups::Groups,
     kernel::scale,
-    wire::{Description, Restore, Stages},
 };
 use alloc::{vec, vec::Vec};
 
