@@ -1,10 +1,10 @@
 //! A quantizer of your own in one page: signs and magnitudes in powers of two, inside a pipeline and a frame.
 //!
-//! ```sh
-//! cargo run --release --example custom_quantizer
-//! ```
+//! `cargo run --release --example custom_quantizer`
 
-use fewbits::{BitPack, Coded, Description, Error, ErrorStats, Frame, Limits, Quantizer, Restore, Result, Stages};
+use fewbits::{
+    BitPack, Coded, Describe, Description, Error, ErrorStats, Frame, Quantizer, Reader, Restore, Result, Stages,
+};
 
 /// 0 and ±2^e for the 7 exponents from `top` down: 15 levels, 4 bits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,25 +28,24 @@ impl Quantizer for PowersOfTwo {
     }
 
     fn dequantize_at(&self, _start: usize, codes: &[u8], values: &mut [f32]) -> Result<()> {
-        for (index, (x, &code)) in values.iter_mut().zip(codes).enumerate() {
+        for (x, &code) in values.iter_mut().zip(codes) {
             let rank = i32::from(code) - 7;
-            let magnitude = 2.0_f32.powi(i32::from(self.top) - 7 + rank.abs());
-            *x = match rank {
-                ..=7 => magnitude * rank.signum() as f32,
-                _ => return Err(Error::Code { index, code: code.into(), level_count: 15 }),
-            };
+            *x = 2.0_f32.powi(i32::from(self.top) - 7 + rank.abs()) * rank.signum() as f32;
         }
-        Ok(())
+        let wrong = |index| Err(Error::Code { index, code: codes[index].into(), level_count: 15 });
+        codes.iter().position(|&code| code > 14).map_or(Ok(()), wrong)
     }
+}
 
+impl Describe for PowersOfTwo {
     fn describe(&self, out: &mut Description) {
-        out.foreign(0xc7, |out| out.u8(self.top.cast_unsigned()));
+        out.foreign("powers of two", |out| out.u8(self.top.cast_unsigned()));
     }
 }
 
 impl Restore for PowersOfTwo {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        Ok(Self { top: stages.expect(0xc7, "powers of two")?.u8()?.cast_signed() })
+        Ok(Self { top: stages.foreign("powers of two", Reader::u8)?.cast_signed() })
     }
 }
 
@@ -54,7 +53,7 @@ fn main() -> Result<()> {
     let values: Vec<f32> = (0..10_000).map(|i| (i as f32 * 0.7).sin().powi(3)).collect();
     let frame = Frame::encode(&Coded::packed(PowersOfTwo { top: 0 }), &values)?;
     let decoder = Frame::parse(&frame)?.decoder_of::<Coded<PowersOfTwo, BitPack<u8>>>()?;
-    let sqnr = ErrorStats::measure(&values, &decoder.decode::<f32>(Limits::default())?)?.sqnr_db();
+    let sqnr = ErrorStats::measure(&values, &decoder.decode::<f32>()?)?.sqnr_db();
     println!("{} bytes for {} values, {sqnr:.1} dB", frame.len(), values.len());
     Ok(())
 }

@@ -8,7 +8,7 @@
 
 mod shared;
 
-use fewbits::{DType, Element, Frame, Limits, bf16, bits_per_value, f16, values_from_le_bytes, values_to_le_bytes};
+use fewbits::{DType, Element, Frame, bf16, bits_per_value, f16, values_from_le_bytes, values_to_le_bytes};
 use lexopt::prelude::*;
 use safetensors::SafeTensors;
 use shared::{
@@ -172,7 +172,7 @@ impl Task<'_> {
 
     fn decode_as<T: Element>(&self, name: &str, frame: &Frame<'_>, bytes: usize) -> Result<Decoded, String> {
         let decoder = frame.decoder().map_err(|error| error.to_string())?;
-        let values: Vec<T> = decoder.decode(Limits::default()).map_err(|error| error.to_string())?;
+        let values: Vec<T> = decoder.decode().map_err(|error| error.to_string())?;
         let text = match self.model {
             Some(model) => compare(model, name, bytes, &values)?,
             None => self.line(name, T::DTYPE, values.len(), bytes),

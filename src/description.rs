@@ -4,13 +4,16 @@ use crate::{
     error::{Error, Result},
     wire::{FORMAT_VERSION, Reader, Writer, check_checksum, check_version, checksum, put_varint},
 };
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
-/// Tags from here to 255 belong to stages of other crates.
-pub const FOREIGN_TAGS: u8 = 0xc0;
+/// Tags from here to 255 never belong to a built-in stage.
+pub(crate) const FOREIGN_TAGS: u8 = 0xc0;
+
+/// The tag of stages of other crates, which are told apart by name.
+const FOREIGN: u8 = 0xff;
 
 /// More stages than this do not nest.
-const MAX_STAGES: usize = 16;
+const MAX_STAGES: usize = 64;
 
 /// What a decoder needs to rebuild the stages of a pipeline, in the order in which values meet them.
 ///
@@ -23,6 +26,13 @@ pub struct Description {
 }
 
 impl Description {
+    /// What a stage or pipeline says of itself.
+    pub(crate) fn of<D: Describe + ?Sized>(described: &D) -> Self {
+        let mut description = Self::default();
+        described.describe(&mut description);
+        description
+    }
+
     /// Appends a built-in stage: tag, length, parameters.
     pub(crate) fn stage(&mut self, tag: u8, parameters: impl FnOnce(&mut Writer<'_>)) {
         self.stages.push(tag);
@@ -35,9 +45,13 @@ impl Description {
         self.stages[start..].rotate_right(prefix);
     }
 
-    /// Appends a stage of another crate. `tag` is one of [`FOREIGN_TAGS`]`..=255`; the two top bits are set for you.
-    pub fn foreign(&mut self, tag: u8, parameters: impl FnOnce(&mut Writer<'_>)) {
-        self.stage(tag | FOREIGN_TAGS, parameters);
+    /// Appends a stage of another crate: a name that no other crate would choose, and its parameters.
+    pub fn foreign(&mut self, name: &str, parameters: impl FnOnce(&mut Writer<'_>)) {
+        self.stage(FOREIGN, |out| {
+            out.varint(name.len() as u64);
+            out.bytes(name.as_bytes());
+            parameters(out);
+        });
     }
 
     /// Where side information goes. A stage reads back what it wrote with [`Stages::side`], so it has to know how much.
@@ -99,12 +113,31 @@ impl<'a> Stages<'a> {
         Ok((tag, Reader::new(self.stages.bytes(len)?)))
     }
 
-    /// The parameters of the next stage, which must be `tag`; `what` names it in the error.
-    pub fn expect(&mut self, tag: u8, what: &'static str) -> Result<Reader<'a>> {
-        match self.next()? {
-            (found, parameters) if found == tag => Ok(parameters),
-            (found, _) => Err(Error::WrongStage { what, found }),
+    /// What `read` makes of all parameters of the next stage, which must be `tag`; `what` names it in the error.
+    pub(crate) fn stage<R>(
+        &mut self,
+        tag: u8,
+        what: &'static str,
+        read: impl FnOnce(&mut Reader<'a>) -> Result<R>,
+    ) -> Result<R> {
+        let (found, mut parameters) = self.next()?;
+        if found != tag {
+            return Err(Error::WrongStage { what, found });
         }
+        let stage = read(&mut parameters)?;
+        parameters.finish()?;
+        Ok(stage)
+    }
+
+    /// What `read` makes of all parameters of the next stage, which must be one of another crate with this name.
+    pub fn foreign<R>(&mut self, name: &'static str, read: impl FnOnce(&mut Reader<'a>) -> Result<R>) -> Result<R> {
+        self.stage(FOREIGN, name, |parameters| {
+            let len = parameters.size()?;
+            if parameters.bytes(len)? != name.as_bytes() {
+                return Err(Error::WrongStage { what: name, found: FOREIGN });
+            }
+            read(parameters)
+        })
     }
 
     /// The next `len` bytes of side information.
@@ -126,21 +159,40 @@ impl<'a> Stages<'a> {
     }
 }
 
+/// A stage or pipeline that can say what a decoder needs to rebuild it.
+pub trait Describe {
+    /// Appends its stages: a built-in stage its tag and parameters, one of another crate a name
+    /// ([`Description::foreign`]). Whatever changes a decoded value must be in there.
+    fn describe(&self, out: &mut Description);
+
+    /// The parameters alone, to be stored once beside many payloads; [`Restore`] reads them.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![FORMAT_VERSION];
+        Description::of(self).write(&mut bytes);
+        let checksum = checksum(&bytes);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+}
+
 /// A stage or pipeline that can be rebuilt from its description.
 ///
-/// Built-in stages implement it, and so do `Box<dyn Quantizer>`, `Box<dyn Codec>` and `Box<dyn Pipeline>`, which stand
-/// for whichever built-in stage the bytes name. A stage of another crate implements it to be decodable by type.
+/// Built-in stages implement it, and so do `Box<dyn Quantizer<Code = C>>`, `Box<dyn Codec<Code = C>>` and
+/// `Box<dyn Pipeline>`, which stand for whichever built-in stages the bytes name. A stage of another crate implements it
+/// to be decodable by type.
 pub trait Restore: Sized {
     /// Takes the stages it consists of from `stages`, and checks every parameter.
     fn restore(stages: &mut Stages<'_>) -> Result<Self>;
 
-    /// Rebuilds from the bytes of `to_bytes`.
+    /// Rebuilds from the bytes of [`to_bytes`](Describe::to_bytes).
     ///
     /// ```
-    /// use fewbits::{Fit, QuantizerExt, Restore, Uniform, UniformQuantizer};
+    /// use fewbits::{Describe, Fit, Quantizer, Restore, Uniform, UniformQuantizer};
     ///
     /// let quantizer = Uniform::new(8).fit(&[0.5_f32, -2.0])?;
-    /// assert_eq!(UniformQuantizer::<u8>::from_bytes(&quantizer.to_bytes())?, quantizer);
+    /// let bytes = quantizer.to_bytes();
+    /// assert_eq!(UniformQuantizer::<u8>::from_bytes(&bytes)?, quantizer);
+    /// assert_eq!(Box::<dyn Quantizer<Code = u8>>::from_bytes(&bytes)?.level_count(), 255);
     /// # Ok::<(), fewbits::Error>(())
     /// ```
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
@@ -156,13 +208,13 @@ pub trait Restore: Sized {
     }
 }
 
-/// Parameters alone: version, stages, side information, checksum. What `to_bytes` writes and [`Restore`] reads.
-pub(crate) fn parameter_bytes(describe: impl FnOnce(&mut Description)) -> Vec<u8> {
-    let mut description = Description::default();
-    describe(&mut description);
-    let mut bytes = alloc::vec![FORMAT_VERSION];
-    description.write(&mut bytes);
-    let checksum = checksum(&bytes);
-    bytes.extend_from_slice(&checksum.to_le_bytes());
-    bytes
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<D: Describe + ?Sized> Describe for $pointer {
+            fn describe(&self, out: &mut Description) {
+                (**self).describe(out);
+            }
+        }
+    )*};
 }
+forward!(&D, alloc::boxed::Box<D>);

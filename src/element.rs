@@ -36,6 +36,37 @@ pub enum ValuesMut<'a> {
     Bf16(&'a mut [bf16]),
 }
 
+macro_rules! facts {
+    ($values:ident) => {
+        impl $values<'_> {
+            /// Number of values.
+            pub fn len(&self) -> usize {
+                match self {
+                    Self::F32(values) => values.len(),
+                    Self::F16(values) => values.len(),
+                    Self::Bf16(values) => values.len(),
+                }
+            }
+
+            /// Whether there are none.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The element.
+            pub fn dtype(&self) -> DType {
+                match self {
+                    Self::F32(_) => DType::F32,
+                    Self::F16(_) => DType::F16,
+                    Self::Bf16(_) => DType::Bf16,
+                }
+            }
+        }
+    };
+}
+facts!(Values);
+facts!(ValuesMut);
+
 /// `f32`, `f16` or `bf16`.
 ///
 /// f64 is not among them: narrow it to f32 first, which costs half a unit in the last place of an f32.
@@ -54,9 +85,7 @@ pub enum ValuesMut<'a> {
     message = "`{Self}` is not an element: slices hold f32, f16 or bf16",
     note = "narrow f64 to f32 first; integers need no quantizer, give them to a codec"
 )]
-pub trait Element:
-    sealed::Sealed + bytemuck::Pod + PartialOrd + Default + Debug + Display + Send + Sync + 'static
-{
+pub trait Element: sealed::Sealed + Copy + PartialOrd + Default + Debug + Display + Send + Sync + 'static {
     /// Its name.
     const DTYPE: DType;
     /// The largest finite value.
@@ -80,6 +109,12 @@ pub trait Element:
     fn as_f32_mut(_values: &mut [Self]) -> Option<&mut [f32]> {
         None
     }
+    /// The bytes of the values in the order of this machine.
+    #[doc(hidden)]
+    fn as_bytes(values: &[Self]) -> &[u8];
+    /// Likewise for output.
+    #[doc(hidden)]
+    fn as_bytes_mut(values: &mut [Self]) -> &mut [u8];
 }
 
 impl sealed::Sealed for f32 {}
@@ -106,6 +141,12 @@ impl Element for f32 {
     fn as_f32_mut(values: &mut [f32]) -> Option<&mut [f32]> {
         Some(values)
     }
+    fn as_bytes(values: &[f32]) -> &[u8] {
+        bytemuck::cast_slice(values)
+    }
+    fn as_bytes_mut(values: &mut [f32]) -> &mut [u8] {
+        bytemuck::cast_slice_mut(values)
+    }
 }
 
 macro_rules! half_element {
@@ -130,6 +171,12 @@ macro_rules! half_element {
             fn erase_mut(values: &mut [$element]) -> ValuesMut<'_> {
                 ValuesMut::$variant(values)
             }
+            fn as_bytes(values: &[$element]) -> &[u8] {
+                bytemuck::cast_slice(values.reinterpret_cast())
+            }
+            fn as_bytes_mut(values: &mut [$element]) -> &mut [u8] {
+                bytemuck::cast_slice_mut(values.reinterpret_cast_mut())
+            }
         }
     };
 }
@@ -147,7 +194,7 @@ half_element!(bf16, Bf16, f32::from_bits(0x7f7f_0000));
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 pub fn values_from_le_bytes_into<T: Element>(bytes: &[u8], out: &mut [T]) -> Result<()> {
-    let raw: &mut [u8] = bytemuck::cast_slice_mut(out);
+    let raw = T::as_bytes_mut(out);
     same_length("bytes", raw.len(), bytes.len())?;
     raw.copy_from_slice(bytes);
     swap_on_big_endian::<T>(raw);
@@ -163,7 +210,7 @@ pub fn values_from_le_bytes<T: Element>(bytes: &[u8]) -> Result<Vec<T>> {
 
 /// Writes values as little-endian bytes; `bytes` holds `values.len() * size_of::<T>()` bytes.
 pub fn values_to_le_bytes_into<T: Element>(values: &[T], bytes: &mut [u8]) -> Result<()> {
-    let raw: &[u8] = bytemuck::cast_slice(values);
+    let raw = T::as_bytes(values);
     same_length("bytes", raw.len(), bytes.len())?;
     bytes.copy_from_slice(raw);
     swap_on_big_endian::<T>(bytes);
@@ -172,7 +219,7 @@ pub fn values_to_le_bytes_into<T: Element>(values: &[T], bytes: &mut [u8]) -> Re
 
 /// As [`values_to_le_bytes_into`], into a vector.
 pub fn values_to_le_bytes<T: Element>(values: &[T]) -> Vec<u8> {
-    let mut bytes = bytemuck::cast_slice(values).to_vec();
+    let mut bytes = T::as_bytes(values).to_vec();
     swap_on_big_endian::<T>(&mut bytes);
     bytes
 }

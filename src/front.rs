@@ -27,5 +27,5 @@ pub fn decompress<T: Element>(bytes: &[u8]) -> Result<Vec<T>> {
 
 /// As [`decompress`], within the caller's limits.
 pub fn decompress_within<T: Element>(bytes: &[u8], limits: Limits) -> Result<Vec<T>> {
-    Frame::parse(bytes)?.decoder()?.decode(limits)
+    Frame::parse(bytes)?.decode_within(limits)
 }

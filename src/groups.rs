@@ -87,7 +87,10 @@ impl Groups {
         match run {
             Some(run) if run > 0 && count > 0 => Ok(Self { run, count, len: None }),
             Some(_) => Err(Error::Empty),
-            None => Err(Error::Setting { name: "shape", value: f64::INFINITY, allowed: "the shape of the values" }),
+            None => {
+                let value = inner.iter().map(|&n| n as f64).product();
+                Err(Error::Setting { name: "product of the shape", value, allowed: "the shape of values in memory" })
+            }
         }
     }
 
@@ -104,6 +107,22 @@ impl Groups {
     /// How many values there are in all, if the groups belong to one array.
     pub const fn fitted_len(&self) -> Option<usize> {
         self.len
+    }
+
+    /// Whether `values` values are the array that blocks belong to, or whole rows of an axis.
+    pub fn check_len(&self, values: usize) -> Result<()> {
+        if let Some(fitted) = self.len {
+            return same_length("values", fitted, values);
+        }
+        let row = self.run.saturating_mul(self.count);
+        if *self == Self::tensor() || values.is_multiple_of(row) {
+            return Ok(());
+        }
+        Err(Error::Length {
+            what: "values",
+            expected: values.checked_next_multiple_of(row).unwrap_or(row),
+            actual: values,
+        })
     }
 
     /// The group of value `i`.

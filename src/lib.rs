@@ -27,7 +27,7 @@ mod front;
 mod metrics;
 
 pub use code::Code;
-pub use description::{Description, FOREIGN_TAGS, Restore, Stages};
+pub use description::{Describe, Description, Restore, Stages};
 pub use dtype::DType;
 pub use element::{
     Element, Values, ValuesMut, values_from_le_bytes, values_from_le_bytes_into, values_to_le_bytes,
@@ -39,7 +39,9 @@ pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
 pub use wire::{FORMAT_VERSION, Reader, Writer};
 
-pub use quantizer::{Grid, Levels, Quantizer, QuantizerExt, ScaleType, Scaled, Scaling, Uniform, UniformQuantizer};
+pub use quantizer::{
+    Grid, Levels, Quantizer, QuantizerExt, Scale, ScaleType, Scaled, Scales, Uniform, UniformQuantizer,
+};
 
 pub use codec::{BitPack, Codec, CodecExt};
 

@@ -23,8 +23,8 @@ fn check<T: Element>(values: &[T], quantizer: &dyn Quantizer<Code = u8>) {
     none("quantize_into", || quantizer.quantize_into(values, &mut codes).unwrap());
     none("dequantize_into", || quantizer.dequantize_into(&codes, &mut out).unwrap());
     none("fake_quantize_into", || quantizer.fake_quantize_into(values, &mut out).unwrap());
-    none("quantize_range_into", || quantizer.quantize_range_into(8, &values[8..100], &mut codes[8..100]).unwrap());
-    none("dequantize_range_into", || quantizer.dequantize_range_into(8, &codes[8..100], &mut out[8..100]).unwrap());
+    none("quantize_piece_into", || quantizer.quantize_piece_into(8, &values[8..100], &mut codes[8..100]).unwrap());
+    none("dequantize_piece_into", || quantizer.dequantize_piece_into(8, &codes[8..100], &mut out[8..100]).unwrap());
 
     let codec: &dyn Codec<Code = u8> = &BitPack::of(quantizer);
     let mut bytes = vec![0; codec.max_encoded_len(LEN)];
@@ -60,7 +60,7 @@ fn fitted_stages_allocate_nothing() {
         check(&halves, &quantizer);
         check(&brains, &quantizer);
         let mut gradient = vec![1.0; LEN];
-        none("straight_through_into", || quantizer.straight_through_into(&values, &mut gradient).unwrap());
+        none("straight_through_into", || quantizer.straight_through_into(&values, &values, &mut gradient).unwrap());
     }
 }
 

@@ -4,9 +4,9 @@ mod common;
 
 use common::{gaussian, to_bits};
 use fewbits::{
-    BitPack, Code, Codec, CodecExt, Coded, Description, Error, Fit, Frame, Grid, Levels, Pipeline, PipelineExt,
-    Quantizer, QuantizerExt, Reader, Restore, Result, ScaleType, Scaled, Stages, Uniform, UniformQuantizer, Values,
-    ValuesMut, bf16, f16,
+    BitPack, Code, Codec, CodecExt, Coded, Describe, Description, Error, Fit, Frame, Grid, Levels, Pipeline,
+    PipelineExt, Quantizer, QuantizerExt, Reader, Restore, Result, Scale, ScaleType, Scaled, Scales, Stages, Uniform,
+    UniformQuantizer, Values, ValuesMut, bf16, f16,
 };
 
 /// Keeps signs only, in blocks of four values: two functions and a fact.
@@ -44,20 +44,17 @@ impl Quantizer for Signs {
     fn code_len(&self, values: usize) -> usize {
         values.div_ceil(4)
     }
-    fn value_len(&self, codes: usize) -> usize {
-        codes * 4
-    }
+}
+
+impl Describe for Signs {
     fn describe(&self, out: &mut Description) {
-        out.foreign(0xc1, |out| out.f32(self.magnitude));
+        out.foreign("test signs", |out| out.f32(self.magnitude));
     }
 }
 
 impl Restore for Signs {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let mut bytes = stages.expect(0xc1, "signs")?;
-        let magnitude = bytes.f32()?;
-        bytes.finish()?;
-        Ok(Self { magnitude })
+        Ok(Self { magnitude: stages.foreign("test signs", Reader::f32)? })
     }
 }
 
@@ -91,6 +88,12 @@ impl Codec for Runs {
     }
 }
 
+impl Describe for Runs {
+    fn describe(&self, out: &mut Description) {
+        out.foreign("test runs", |_| ());
+    }
+}
+
 #[test]
 fn a_foreign_quantizer_gets_every_door() {
     let signs = Signs { magnitude: 0.5 };
@@ -102,7 +105,7 @@ fn a_foreign_quantizer_gets_every_door() {
     assert_eq!(signs.quantize(&halves).unwrap(), signs.quantize(&data).unwrap());
     assert_eq!(signs.quantize(&brains).unwrap().len(), 2501);
     let codes = signs.quantize(&data[..10_000]).unwrap();
-    assert_eq!(signs.dequantize::<f32>(&codes).unwrap(), expected[..10_000]);
+    assert_eq!(signs.dequantize::<f32>(&codes, 10_000).unwrap(), expected[..10_000]);
 
     // Its codes fill nibbles, so whole bytes hold two blocks of four values.
     let pipeline = Coded::new(signs.clone(), BitPack::new(4).unwrap());
@@ -119,10 +122,10 @@ fn foreign_stages_in_frames() {
     let bytes = Frame::encode(&pipeline, &data).unwrap();
     let frame = Frame::parse(&bytes).unwrap();
     // Without the type, a clear answer; with the type or the pipeline, the values.
-    assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xc1 }));
+    assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xff }));
     let by_type = frame.decoder_of::<Coded<Signs, BitPack<u8>>>().unwrap();
     assert_eq!(by_type.pipeline().quantizer, Signs { magnitude: 2.0 });
-    assert_eq!(by_type.decode::<f32>(fewbits::Limits::default()).unwrap(), expected);
+    assert_eq!(by_type.decode::<f32>().unwrap(), expected);
     let mut out = vec![0.0_f32; 1000];
     frame.decoder_with(&pipeline).unwrap().decode_into(&mut out).unwrap();
     assert_eq!(out, expected);
@@ -130,20 +133,20 @@ fn foreign_stages_in_frames() {
     assert_eq!(frame.decoder_with(&other).err(), Some(Error::OtherPipeline));
     assert!(matches!(
         frame.decoder_of::<Coded<UniformQuantizer, BitPack<u8>>>().err(),
-        Some(Error::WrongStage { found: 0xc1, .. })
+        Some(Error::WrongStage { found: 0xff, .. })
     ));
 
     let mut codes = vec![0; 250];
     by_type.decode_codes_into(&mut codes).unwrap();
     assert_eq!(codes, Signs { magnitude: 2.0 }.quantize(&data).unwrap());
 
-    // An anonymous codec with a variable rate: any pipeline makes frames.
+    // A codec with a variable rate: any pipeline makes frames.
     let pipeline = Coded::new(Signs { magnitude: 2.0 }, Runs);
     let bytes = fewbits::FrameWriter::new(&pipeline).chunk_len(300).encode(&data).unwrap();
     let frame = Frame::parse(&bytes).unwrap();
-    assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xc1 }));
+    assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xff }));
     let decoder = frame.decoder_with(pipeline).unwrap();
-    assert_eq!(decoder.decode::<f32>(fewbits::Limits::default()).unwrap(), expected);
+    assert_eq!(decoder.decode::<f32>().unwrap(), expected);
     let mut part = vec![0.0_f32; 500];
     decoder.decode_range_into(250..750, &mut part).unwrap();
     assert_eq!(part, expected[250..750]);
@@ -154,7 +157,14 @@ fn foreign_stages_in_frames() {
 }
 
 /// Raw values behind a header of their own: a pipeline without codes.
+#[derive(Debug, Clone, Copy)]
 struct Raw;
+
+impl Describe for Raw {
+    fn describe(&self, out: &mut Description) {
+        out.foreign("test raw", |_| ());
+    }
+}
 
 impl Pipeline for Raw {
     fn max_encoded_len(&self, values: usize) -> usize {
@@ -199,8 +209,13 @@ fn a_pipeline_needs_no_quantizer() {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Ternary;
 
+impl Describe for Ternary {
+    fn describe(&self, out: &mut Description) {
+        out.foreign("test ternary", |_| ());
+    }
+}
+
 impl Levels for Ternary {
-    type Code = u8;
     fn level_count(&self) -> u32 {
         3
     }
@@ -210,21 +225,17 @@ impl Levels for Ternary {
     fn nearest(&self, x: f32) -> u32 {
         u32::from(x > -0.5) + u32::from(x > 0.5)
     }
-    fn reach(&self) -> f32 {
-        1.0
+    fn range(&self) -> (f32, f32) {
+        (-1.0, 1.0)
     }
 }
 
 #[test]
 fn foreign_levels_get_scales_of_any_granularity() {
     let data = gaussian(120, 4);
-    for granularity in [
-        fewbits::Granularity::Tensor,
-        fewbits::Granularity::Block(7),
-        fewbits::Granularity::Axis { shape: vec![4, 30], axis: 1 },
-    ] {
-        let scaling = fewbits::Scaling { granularity, scale_type: ScaleType::F16 };
-        let quantizer = scaling.fit(Ternary, &data).unwrap();
+    let settings = Scale::new(Ternary).scale_type(ScaleType::F16);
+    for settings in [settings.clone(), settings.clone().per_block(7), settings.per_axis(&[4, 30], 1)] {
+        let quantizer = settings.fit(&data).unwrap();
         let restored = quantizer.fake_quantize(&data).unwrap();
         for (i, (x, y)) in data.iter().zip(&restored).enumerate() {
             assert!(f64::from((x - y).abs()) <= quantizer.error_bound(i).unwrap());
@@ -233,9 +244,50 @@ fn foreign_levels_get_scales_of_any_granularity() {
         assert!(matches!(fewbits::decompress::<f32>(&frame), Err(Error::ForeignStage { tag: 0xff })));
     }
     assert_eq!(Ternary.radius(), 0.5);
-    // The radius counts what lies between the last level and the reach.
-    let full = Grid::<u8>::new(-8, 7).unwrap();
-    assert_eq!((full.reach(), full.radius()), (7.5, 0.5));
+    let full = Grid::new(-8, 7).unwrap();
+    assert_eq!((full.range(), full.radius()), ((-7.5, 7.5), 0.5));
+}
+
+/// A law that breaks the rules in one way or another.
+#[derive(Debug, Clone, Copy)]
+struct Lawless {
+    level_count: u32,
+    level: f32,
+}
+
+impl Describe for Lawless {
+    fn describe(&self, out: &mut Description) {
+        out.foreign("test lawless", |_| ());
+    }
+}
+
+impl Levels for Lawless {
+    fn level_count(&self) -> u32 {
+        self.level_count
+    }
+    fn level(&self, _code: u32) -> f32 {
+        self.level
+    }
+    fn nearest(&self, _x: f32) -> u32 {
+        0
+    }
+    fn range(&self) -> (f32, f32) {
+        (-1.0, 1.0)
+    }
+    fn radius(&self) -> f32 {
+        2.0
+    }
+}
+
+#[test]
+fn levels_that_cannot_be_are_refused() {
+    let fit = |level_count, level| Scale::new(Lawless { level_count, level }).fit(&[1.0_f32]).map(|_| ());
+    assert_eq!(fit(256, 0.5), Ok(()));
+    assert_eq!(fit(257, 0.5), Err(Error::CodeWidth { level_count: 257, code_bits: 8 }));
+    assert!(matches!(fit(0, 0.5), Err(Error::Setting { name: "levels", .. })));
+    assert!(matches!(fit(65_537, 0.5), Err(Error::Setting { name: "levels", .. })));
+    assert!(matches!(fit(3, f32::INFINITY), Err(Error::Parameter { what: "levels", .. })));
+    assert!(fit(3, f32::NAN).is_err());
 }
 
 #[test]
@@ -247,7 +299,7 @@ fn dyn_references_and_boxes_do_the_same() {
     let by_ref = Coded::new(&quantizer, &codec);
     assert_eq!(by_ref.encode(&data).unwrap(), expected);
     let boxed: Box<dyn Quantizer<Code = u8>> = Box::new(quantizer.clone());
-    assert_eq!(boxed.fitted_len(), Some(5000));
+    assert!(boxed.check_len(5000).is_ok() && boxed.check_len(4999).is_err());
     assert_eq!(boxed.error_bound(77), quantizer.error_bound(77));
     let boxed_codec: Box<dyn Codec<Code = u8>> = Box::new(codec);
     assert_eq!(BitPack::of(&*boxed), codec);
@@ -269,7 +321,7 @@ fn inference_on_codes_and_scales_equals_inference_on_restored_weights() {
     let input = gaussian(30, 7);
     let quantizer = Uniform::new(4).asymmetric().per_axis(&[20, 30], 0).fit(&weights).unwrap();
     let codes = quantizer.quantize(&weights).unwrap();
-    let restored: Vec<f32> = quantizer.dequantize(&codes).unwrap();
+    let restored: Vec<f32> = quantizer.dequantize(&codes, 600).unwrap();
     let input_sum: f64 = input.iter().map(|&x| f64::from(x)).sum();
     for (row, (codes, weights)) in codes.chunks(30).zip(restored.chunks(30)).enumerate() {
         let integers = codes.iter().map(|&c| f64::from(i32::from(c) + quantizer.unit().min()));
@@ -283,13 +335,8 @@ fn inference_on_codes_and_scales_equals_inference_on_restored_weights() {
             epsilon = 1e-5
         );
     }
-    let again = Scaled::new(
-        *quantizer.unit(),
-        *quantizer.groups(),
-        quantizer.scale_type(),
-        quantizer.scales().to_vec(),
-        quantizer.offsets().to_vec(),
-    );
+    let scales = Scales::new(quantizer.scale_type(), quantizer.scales().to_vec()).unwrap();
+    let again = Scaled::new(*quantizer.unit(), *quantizer.groups(), scales, quantizer.offsets().to_vec());
     assert_eq!(again.unwrap(), quantizer);
 }
 
@@ -308,31 +355,20 @@ fn foreign_parameters_of_every_kind() {
     struct Chatty;
     impl Restore for Chatty {
         fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-            assert_eq!(stages.peek(), Some(0xd0));
-            let (tag, mut bytes) = stages.next()?;
-            assert_eq!(
-                (tag, bytes.u8()?, bytes.varint()?, bytes.f32()?, bytes.bytes(2)?),
-                (0xd0, 7, 300, -1.5, &[8, 9][..])
-            );
-            bytes.finish()?;
+            stages.foreign("test chatty", |bytes| {
+                let read = (bytes.u8()?, bytes.varint()?, bytes.f32()?, bytes.bytes(2)?);
+                assert_eq!(read, (7, 300, -1.5, &[8, 9][..]));
+                Ok(())
+            })?;
             let mut side: Reader<'_> = stages.side(4)?;
             assert_eq!(side.f32()?, 0.25);
             Ok(Self)
         }
     }
-    struct Writes;
-    impl Pipeline for Writes {
-        fn max_encoded_len(&self, _values: usize) -> usize {
-            0
-        }
-        fn encode_at(&self, _start: usize, _values: Values<'_>, _bytes: &mut [u8]) -> Result<usize> {
-            Ok(0)
-        }
-        fn decode_at(&self, _start: usize, _bytes: &[u8], _values: ValuesMut<'_>) -> Result<usize> {
-            Ok(0)
-        }
+    struct Writes(&'static str);
+    impl Describe for Writes {
         fn describe(&self, out: &mut Description) {
-            out.foreign(0x10, |out| {
+            out.foreign(self.0, |out| {
                 out.u8(7);
                 out.varint(300);
                 out.f32(-1.5);
@@ -341,5 +377,6 @@ fn foreign_parameters_of_every_kind() {
             out.side().f32(0.25);
         }
     }
-    assert!(Chatty::from_bytes(&Writes.to_bytes()).is_ok());
+    assert!(Chatty::from_bytes(&Writes("test chatter").to_bytes()).is_err());
+    assert!(Chatty::from_bytes(&Writes("test chatty").to_bytes()).is_ok());
 }

@@ -7,9 +7,7 @@
 mod common;
 
 use common::gaussian;
-use fewbits::{
-    Code, Coded, DType, Element, Fit, Frame, FrameWriter, Limits, QuantizerExt, ScaleType, Uniform, bf16, f16,
-};
+use fewbits::{Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, ScaleType, Uniform, bf16, f16};
 use std::{fmt::Write, fs, path::PathBuf};
 
 const SHAPE: [usize; 3] = [5, 6, 7];
@@ -56,7 +54,7 @@ fn golden(version: u8, file: &str) -> PathBuf {
 /// Values as the hexadecimal bits of their element, one a line.
 fn to_text(bytes: &[u8]) -> String {
     fn lines<T: Element>(frame: &Frame<'_>) -> String {
-        let values: Vec<T> = frame.decoder().unwrap().decode(Limits::none()).unwrap();
+        let values: Vec<T> = frame.decode_within(Limits::none()).unwrap();
         let bytes = fewbits::values_to_le_bytes(&values);
         let mut text = String::new();
         for value in bytes.chunks_exact(size_of::<T>()) {
@@ -110,7 +108,7 @@ fn parameters_and_payload_are_what_the_format_says() {
     #[rustfmt::skip]
     let expected = [
         b'f', b'e', b'w', b'b', 0,          // magic, version
-        0x00,                               // f32 values, u8 codes, one chunk
+        0x00,                               // f32 values, one chunk
         5,                                  // values
         12,                                 // bytes of stages
         0x01, 2, 0x00, 0x00,                // scale: f32 without offsets, one group
@@ -126,7 +124,7 @@ fn parameters_and_payload_are_what_the_format_says() {
     assert_eq!(checksum, crc32fast::hash(&expected).to_le_bytes());
 
     // The embedded form shares the sections and keeps the payload apart.
-    let parameters = fewbits::PipelineExt::to_bytes(&pipeline);
+    let parameters = pipeline.to_bytes();
     assert_eq!(parameters[..1], [0]);
     assert_eq!(parameters[1..parameters.len() - 4], expected[7..25]);
     assert_eq!(quantizer.to_bytes()[..2], [0, 9]);

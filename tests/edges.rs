@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{data_sets, quantizers};
+use common::{SCALE_TYPES, data_sets, quantizers};
 use fewbits::{
     BitPack, Code, Coded, Error, ErrorKind, Fit, Frame, Granularity, Grid, Groups, PipelineExt, Quantizer,
-    QuantizerExt, ScaleType, Scaled, Uniform, bf16, f16,
+    QuantizerExt, Scale, ScaleType, Scaled, Scales, Uniform, bf16, f16,
 };
 
 #[test]
@@ -29,9 +29,9 @@ fn non_finite_values_are_refused_with_their_index_everywhere() {
             assert_eq!(quantizer.fake_quantize(&brains).err(), Some(expected.clone()));
             assert_eq!(pipeline.encode(&values).err(), Some(expected.clone()));
             assert_eq!(Frame::encode(&pipeline, &halves).err(), Some(expected.clone()));
-            assert_eq!(quantizer.straight_through_into(&values, &mut vec![0.0; len]).err(), Some(expected.clone()));
+            assert_eq!(quantizer.straight_through(&values, &vec![0.0; len]).err(), Some(expected.clone()));
             let mut codes = vec![0; len];
-            let at = quantizer.quantize_range_into(1000, &values, &mut codes);
+            let at = quantizer.quantize_piece_into(1000, &values, &mut codes);
             assert_eq!(at, Err(Error::NonFinite { index: 1000 + index }));
         }
     }
@@ -40,7 +40,7 @@ fn non_finite_values_are_refused_with_their_index_everywhere() {
 #[test]
 fn constants_and_zeros_are_exact_where_a_level_can_be() {
     for settings in [Uniform::new(8), Uniform::new(8).full_range(), Uniform::new(1).asymmetric(), Uniform::new(2)] {
-        for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::E8M0] {
+        for scale_type in SCALE_TYPES {
             let zeros = [0.0_f32, -0.0, 0.0];
             let quantizer = settings.clone().scale_type(scale_type).fit(&zeros).unwrap();
             assert_eq!(quantizer.scales(), [1.0]);
@@ -48,7 +48,7 @@ fn constants_and_zeros_are_exact_where_a_level_can_be() {
         }
     }
     for constant in [0.1, -7.25, 1e-40, f32::MAX, -f32::MAX, 65504.0] {
-        for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::E8M0] {
+        for scale_type in SCALE_TYPES {
             let quantizer = Uniform::new(4).asymmetric().scale_type(scale_type).fit(&[constant; 5]).unwrap();
             assert_eq!((quantizer.scales(), quantizer.offsets()), (&[1.0][..], &[constant][..]));
             assert_eq!(quantizer.fake_quantize(&[constant; 5]).unwrap(), [constant; 5]);
@@ -90,7 +90,7 @@ fn the_whole_range_of_f32() {
 
 #[test]
 fn largest_f16_values_come_back_finite() {
-    for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::E8M0] {
+    for scale_type in SCALE_TYPES {
         let values = [65504.0, -65504.0, 100.0, 0.0].map(f16::from_f32);
         let quantizer = Uniform::new(8).scale_type(scale_type).fit(&values).unwrap();
         let restored = quantizer.fake_quantize(&values).unwrap();
@@ -100,9 +100,9 @@ fn largest_f16_values_come_back_finite() {
     // Where the value cannot be an f16, saying so beats saturating.
     let quantizer = Uniform::new(8).fit(&[1e6_f32, -3.0]).unwrap();
     let codes = quantizer.quantize(&[-3.0_f32, 1e6]).unwrap();
-    let error = quantizer.dequantize::<f16>(&codes).unwrap_err();
+    let error = quantizer.dequantize::<f16>(&codes, 2).unwrap_err();
     assert!(matches!(error, Error::Overflow { index: 1, value, .. } if value > 9.9e5));
-    assert!(quantizer.dequantize::<bf16>(&codes).is_ok());
+    assert!(quantizer.dequantize::<bf16>(&codes, 2).is_ok());
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn empty_input() {
     let quantizer = Uniform::new(4).fit_range(-1.0, 1.0).unwrap();
     let none: [f32; 0] = [];
     assert!(quantizer.quantize(&none).unwrap().is_empty());
-    assert!(quantizer.dequantize::<f32>(&[]).unwrap().is_empty());
+    assert!(quantizer.dequantize::<f32>(&[], 0).unwrap().is_empty());
     let pipeline = Coded::packed(&quantizer);
     assert!(pipeline.encode(&none).unwrap().is_empty());
     let frame = Frame::encode(&pipeline, &none).unwrap();
@@ -138,7 +138,7 @@ fn settings_out_of_range_name_what_is_allowed() {
     assert!(refused(Uniform::new(8).fit_range(1.0, -1.0)).contains("lower one first"));
     assert!(refused(Uniform::new(8).fit_range(f32::NAN, 1.0)).contains("finite"));
     assert!(refused(Uniform::new(8).fit_range(0.0, f32::INFINITY)).contains("finite"));
-    assert!(refused(Uniform::new(8).per_block(4).fit_range(0.0, 1.0)).contains("per tensor"));
+    assert!(refused(Uniform::new(8).per_block(4).fit_range(0.0, 1.0)).contains("per tensor or axis"));
     assert!(Uniform::new(17).codes::<u16>().fit(&data).is_err() && Uniform::new(17).codes::<u32>().fit(&data).is_err());
     assert!(Uniform::new(16).codes::<u32>().fit(&data).is_ok() && Uniform::new(1).mid_rise().fit(&data).is_ok());
 
@@ -150,16 +150,17 @@ fn settings_out_of_range_name_what_is_allowed() {
     assert!(Groups::axis(&[1, usize::MAX, usize::MAX], 0).is_err());
     assert_eq!(BitPack::<u8>::new(9).unwrap_err().kind(), ErrorKind::Input);
     assert!(BitPack::<u16>::new(0).is_err() && BitPack::<u32>::new(33).is_err());
-    assert!(Grid::<u8>::new(3, 2).is_err() && Grid::<u8>::new(i32::MIN, i32::MAX).is_err());
-    assert_eq!(Grid::<u8>::new(0, 256), Err(Error::CodeWidth { level_count: 257, code_bits: 8 }));
+    assert!(Grid::new(3, 2).is_err() && Grid::new(i32::MIN, i32::MAX).is_err() && Grid::new(1, 5).is_err());
+    let too_narrow = Scale::new(Grid::new(0, 256).unwrap()).fit(&data).unwrap_err();
+    assert_eq!(too_narrow, Error::CodeWidth { level_count: 257, code_bits: 8 });
 }
 
 #[test]
 fn stored_parameters_are_validated() {
-    let grid = Grid::<u8>::new(-7, 7).unwrap();
+    let grid = Grid::new(-7, 7).unwrap();
     let groups = Groups::axis(&[2, 3], 0).unwrap();
     let make = |scale_type, scales: &[f32], offsets: &[f32]| {
-        Scaled::new(grid, groups, scale_type, scales.to_vec(), offsets.to_vec())
+        Scaled::<Grid, u8>::new(grid, groups, Scales::new(scale_type, scales.to_vec())?, offsets.to_vec())
     };
     assert!(make(ScaleType::F32, &[0.1, 0.2], &[]).is_ok());
     assert_eq!(make(ScaleType::F32, &[0.1], &[]), Err(Error::Length { what: "scales", expected: 2, actual: 1 }));
@@ -187,22 +188,22 @@ fn lengths_and_positions_are_checked() {
     assert_eq!(quantizer.dequantize_into(&[0; 8], &mut [0.0_f32; 7]), length("codes", 7, 8));
     assert_eq!(quantizer.fake_quantize_into(&values, &mut [0.0; 8]), length("out", 7, 8));
     assert_eq!(quantizer.quantize_at(0, &values, &mut [0; 8]), length("codes", 7, 8));
-    assert!(quantizer.quantize_range_into(usize::MAX, &values, &mut [0; 7]).is_err());
-    let error = quantizer.dequantize::<f32>(&[3, 15, 2]).unwrap_err();
+    assert!(quantizer.quantize_piece_into(usize::MAX, &values, &mut [0; 7]).is_err());
+    let error = quantizer.dequantize::<f32>(&[3, 15, 2], 3).unwrap_err();
     assert_eq!(error, Error::Code { index: 1, code: 15, level_count: 15 });
 
     // Blocks belong to the array they were fitted to.
     let blocks = Uniform::new(4).per_block(3).fit(&values).unwrap();
     assert_eq!(blocks.quantize(&values[..6]).err(), length("values", 7, 6).err());
     assert_eq!(blocks.quantize(&[0.0_f32; 9]).err(), length("values", 7, 9).err());
-    let beyond = blocks.quantize_range_into(5, &values[..3], &mut [0; 3]);
+    let beyond = blocks.quantize_piece_into(5, &values[..3], &mut [0; 3]);
     assert_eq!(beyond, Err(Error::BeyondFit { fitted: 7, end: 8 }));
-    assert!(blocks.quantize_range_into(4, &values[..3], &mut [0; 3]).is_ok());
+    assert!(blocks.quantize_piece_into(4, &values[..3], &mut [0; 3]).is_ok());
 
     let pipeline = Coded::packed(&quantizer);
     assert_eq!(pipeline.encode_into(&values, &mut [0; 3]), length("bytes", 4, 3).map(|()| 0));
     assert_eq!(pipeline.decode::<f32>(&[0; 5], 7).err(), length("bytes", 4, 5).err());
-    let odd = pipeline.encode_range_into(1, &values, &mut [0; 4]);
+    let odd = pipeline.encode_piece_into(1, &values, &mut [0; 4]);
     assert_eq!(odd, Err(Error::Unaligned { start: 1, block: 2 }));
     assert_eq!(pipeline.byte_range(2..7), Ok(Some(1..4)));
 }

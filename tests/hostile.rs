@@ -8,8 +8,8 @@ mod common;
 use alloc::{Counting, peak_bytes};
 use common::{Random, gaussian};
 use fewbits::{
-    BitPack, Coded, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, PipelineExt, QuantizerExt, Restore, ScaleType,
-    Uniform, UniformQuantizer, bf16, f16,
+    BitPack, Coded, Describe, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, Restore, ScaleType, Uniform,
+    UniformQuantizer, bf16, f16,
 };
 
 #[global_allocator]
@@ -48,9 +48,9 @@ fn decode(bytes: &[u8]) -> Result<usize, Error> {
     let frame = Frame::parse(bytes)?;
     let decoder = frame.decoder()?;
     let len = match frame.dtype() {
-        fewbits::DType::F32 => decoder.decode::<f32>(Limits::default())?.len(),
-        fewbits::DType::F16 => decoder.decode::<f16>(Limits::default())?.len(),
-        _ => decoder.decode::<bf16>(Limits::default())?.len(),
+        fewbits::DType::F32 => decoder.decode::<f32>()?.len(),
+        fewbits::DType::F16 => decoder.decode::<f16>()?.len(),
+        _ => decoder.decode::<bf16>()?.len(),
     };
     assert_eq!(len, frame.len());
     let _ = frame.decoder_of::<Coded<UniformQuantizer, BitPack<u8>>>();
@@ -106,7 +106,7 @@ fn mend(bytes: &mut [u8]) {
         Some(())
     }
     fn walk(bytes: &mut [u8]) -> Option<()> {
-        let chunked = bytes.get(5)? & 0x10 != 0;
+        let chunked = bytes.get(5)? & 0x04 != 0;
         let mut at = 6;
         let count = varint(bytes, &mut at)?;
         for _section in 0..2 {

@@ -23,7 +23,7 @@ fn every_code_of_distinct_levels_comes_back() {
     for case in quantizers().into_iter().chain(shaped_quantizers([5, 6, 7])) {
         let quantizer = (case.fit)(&data).unwrap();
         let codes: Vec<u16> = (0..210).map(|i| ((i * 2647) % quantizer.level_count()) as u16).collect();
-        let values: Vec<f32> = quantizer.dequantize(&codes).unwrap();
+        let values: Vec<f32> = quantizer.dequantize(&codes, 210).unwrap();
         assert_eq!(quantizer.quantize(&values).unwrap(), codes, "{}", case.name);
     }
 }

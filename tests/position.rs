@@ -4,7 +4,8 @@ mod common;
 
 use common::{Random, gaussian, quantizers, shaped_quantizers, to_bits};
 use fewbits::{
-    BitPack, Codec, Coded, Fit, Frame, FrameWriter, Pipeline, PipelineExt, Quantizer, QuantizerExt, Uniform, f16,
+    BitPack, Codec, Coded, Describe, Fit, Frame, FrameWriter, Pipeline, PipelineExt, Quantizer, QuantizerExt, Uniform,
+    f16,
 };
 
 const SHAPE: [usize; 3] = [13, 11, 7];
@@ -27,17 +28,17 @@ fn splits_of_values_and_codes() {
         let Ok(quantizer) = (case.fit)(&data) else { continue };
         let codes = quantizer.quantize(&data).unwrap();
         let half_codes = quantizer.quantize(&halves).unwrap();
-        let values: Vec<f32> = quantizer.dequantize(&codes).unwrap();
+        let values: Vec<f32> = quantizer.dequantize(&codes, LEN).unwrap();
         for _ in 0..5 {
             for pair in cuts(&mut random, LEN, quantizer.block()).windows(2) {
                 let (start, range) = (pair[0], pair[0]..pair[1]);
                 let mut part = vec![0; range.len()];
-                quantizer.quantize_range_into(start, &data[range.clone()], &mut part).unwrap();
+                quantizer.quantize_piece_into(start, &data[range.clone()], &mut part).unwrap();
                 assert_eq!(part, codes[range.clone()], "{}", case.name);
-                quantizer.quantize_range_into(start, &halves[range.clone()], &mut part).unwrap();
+                quantizer.quantize_piece_into(start, &halves[range.clone()], &mut part).unwrap();
                 assert_eq!(part, half_codes[range.clone()], "{}", case.name);
                 let mut part = vec![0.0_f32; range.len()];
-                quantizer.dequantize_range_into(start, &codes[range.clone()], &mut part).unwrap();
+                quantizer.dequantize_piece_into(start, &codes[range.clone()], &mut part).unwrap();
                 assert_eq!(to_bits(&part), to_bits(&values[range.clone()]), "{}", case.name);
             }
         }
@@ -57,12 +58,12 @@ fn splits_of_bytes() {
         for pair in cuts(&mut random, LEN, pipeline.block()).windows(2) {
             let range = pair[0]..pair[1];
             let mut part = vec![0; pipeline.max_encoded_len(range.len())];
-            let written = pipeline.encode_range_into(range.start, &data[range.clone()], &mut part).unwrap();
+            let written = pipeline.encode_piece_into(range.start, &data[range.clone()], &mut part).unwrap();
             let bytes = pipeline.byte_range(range.clone()).unwrap().unwrap();
             assert_eq!(&part[..written], &whole[bytes.clone()], "{}", case.name);
             joined.extend_from_slice(&part[..written]);
             let mut decoded = vec![0.0_f32; range.len()];
-            pipeline.decode_range_into(range.start, &whole[bytes], &mut decoded).unwrap();
+            pipeline.decode_piece_into(range.start, &whole[bytes], &mut decoded).unwrap();
             assert_eq!(to_bits(&decoded), to_bits(&values[range]), "{}", case.name);
         }
         assert_eq!(joined, whole, "{}", case.name);
@@ -96,7 +97,7 @@ fn threads_write_the_bytes_of_one_call() {
             let parts = bytes.chunks_mut(pipeline.encoded_len(share).unwrap());
             for (i, (values, part)) in data.chunks(share).zip(parts).enumerate() {
                 let pipeline = &pipeline;
-                scope.spawn(move || pipeline.encode_range_into(i * share, values, part).unwrap());
+                scope.spawn(move || pipeline.encode_piece_into(i * share, values, part).unwrap());
             }
         });
         assert_eq!(bytes, whole, "{threads} threads");
@@ -127,7 +128,7 @@ fn a_split_inside_a_byte_is_refused() {
         let pipeline = Coded::new(quantizer, codec);
         let mut bytes = [0; 16];
         for start in 0..16 {
-            let result = pipeline.encode_range_into(start, &[0.0_f32; 2], &mut bytes);
+            let result = pipeline.encode_piece_into(start, &[0.0_f32; 2], &mut bytes);
             assert_eq!(!matches!(result, Err(fewbits::Error::Unaligned { .. })), start % block == 0);
         }
     }

@@ -57,7 +57,7 @@ where
         // quantized weights passes straight through to the float weights, except where a quantizer clips.
         let mut gradient = quantized.gradient(batch);
         for ((layer, quantizer), gradient) in network.layers.iter().zip(&quantizers).zip(&mut gradient.layers) {
-            quantizer.straight_through_into(&layer.weights, &mut gradient.weights)?;
+            gradient.weights = quantizer.straight_through(&layer.weights, &gradient.weights)?;
         }
         Ok(gradient)
     })

@@ -3,10 +3,11 @@
 use super::{Codec, take};
 use crate::{
     code::Code,
-    description::{Description, Restore, Stages},
+    description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
     kernel::bits,
     quantizer::Quantizer,
+    wire::Reader,
 };
 use core::marker::PhantomData;
 
@@ -38,13 +39,13 @@ impl<C: Code> BitPack<C> {
     pub(crate) const TAG: u8 = 0x40;
 
     /// `width` bits a code: 1 to 32, and at most the bits of `C`.
-    pub fn new(width: u32) -> Result<Self> {
-        if (1..=C::BITS).contains(&width) {
+    pub const fn new(width: u32) -> Result<Self> {
+        if 1 <= width && width <= C::BITS {
             Ok(Self { width, code: PhantomData })
         } else {
             Err(Error::Setting {
                 name: "width",
-                value: width.into(),
+                value: width as f64,
                 allowed: "1 bit up to the width of the code type",
             })
         }
@@ -83,7 +84,7 @@ impl<C: Code> Codec for BitPack<C> {
         8 >> self.width.trailing_zeros().min(3)
     }
 
-    fn encode_at(&self, _start: usize, codes: &[C], bytes: &mut [u8]) -> Result<usize> {
+    fn encode_at(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Result<usize> {
         let needed = self.len(codes.len());
         let actual = bytes.len();
         let out = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
@@ -91,7 +92,8 @@ impl<C: Code> Codec for BitPack<C> {
         if u64::from(used) >> self.width != 0 {
             let fits = |code: &C| u64::from(code.to_u32()) >> self.width == 0;
             let index = codes.iter().position(|code| !fits(code)).unwrap_or(0);
-            return Err(Error::Code { index, code: codes[index].to_u32(), level_count: 1 << self.width });
+            let code = codes[index].to_u32();
+            return Err(Error::Code { index: start.saturating_add(index), code, level_count: 1 << self.width });
         }
         bits::pack(self.width, codes, out);
         Ok(needed)
@@ -102,7 +104,9 @@ impl<C: Code> Codec for BitPack<C> {
         let pad = bits::unpack(self.width, take(bytes, needed)?, codes);
         if pad == 0 { Ok(needed) } else { Err(Error::Corrupt { what: "pad bits", found: pad.into() }) }
     }
+}
 
+impl<C: Code> Describe for BitPack<C> {
     fn describe(&self, out: &mut Description) {
         out.stage(Self::TAG, |out| out.u8(self.width as u8));
     }
@@ -110,9 +114,7 @@ impl<C: Code> Codec for BitPack<C> {
 
 impl<C: Code> Restore for BitPack<C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let mut bytes = stages.expect(Self::TAG, "bit packing")?;
-        let width = bytes.u8()?;
-        bytes.finish()?;
+        let width = stages.stage(Self::TAG, "bit packing", Reader::u8)?;
         match width {
             0 | 33.. => Err(Error::Corrupt { what: "width", found: width.into() }),
             width if u32::from(width) > C::BITS => {

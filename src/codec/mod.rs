@@ -6,16 +6,17 @@ pub use bitpack::BitPack;
 
 use crate::{
     code::Code,
-    description::{Description, parameter_bytes},
+    description::Describe,
     error::{Error, Result, same_length},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
+use core::fmt::Debug;
 
 /// A fitted codec: codes to bytes and back, bit for bit.
 ///
 /// One call writes one stream that decodes alone. `start` says where its codes lie in the whole array, for codecs to
 /// which that matters. Call it through [`CodecExt`], which checks its arguments.
-pub trait Codec {
+pub trait Codec: Describe + Debug + Send + Sync {
     /// What it codes.
     type Code: Code;
 
@@ -27,8 +28,9 @@ pub trait Codec {
         None
     }
 
-    /// Where the rate is fixed: streams that start at multiples of this many codes can be concatenated, and the result
-    /// is the stream of the whole. At least 1.
+    /// Pieces of a stream that [`decode_pieces`](Self::decode_pieces) hands out are multiples of this many codes, but for
+    /// the last. Where the rate is fixed, streams that start at such multiples can be concatenated, and the result is the
+    /// stream of the whole. At least 1.
     fn block(&self) -> usize {
         1
     }
@@ -78,12 +80,6 @@ pub trait Codec {
         }
         Ok(read)
     }
-
-    /// Appends what a decoder needs to rebuild the codec. By default it stays anonymous: only the pipeline that wrote a
-    /// frame can decode it.
-    fn describe(&self, out: &mut Description) {
-        out.foreign(u8::MAX, |_| ());
-    }
 }
 
 /// What every [`Codec`] can do, `dyn` ones included.
@@ -104,7 +100,7 @@ pub trait CodecExt: Codec {
     /// All of `bytes` to codes, which they fill exactly.
     fn decode_into(&self, bytes: &[u8], codes: &mut [Self::Code]) -> Result<()> {
         let read = self.decode_at(0, bytes, codes)?;
-        same_length("bytes", read, bytes.len())
+        all_read(read, bytes)
     }
 
     /// All of `bytes` to a vector of `count` codes. Nothing is allocated for a count that a fixed rate rules out.
@@ -115,11 +111,6 @@ pub trait CodecExt: Codec {
         let mut codes = vec![Self::Code::default(); count];
         self.decode_into(bytes, &mut codes)?;
         Ok(codes)
-    }
-
-    /// The parameters alone, to be stored once beside many payloads; [`Restore`](crate::Restore) reads them.
-    fn to_bytes(&self) -> Vec<u8> {
-        parameter_bytes(|out| self.describe(out))
     }
 }
 
@@ -154,9 +145,6 @@ macro_rules! forward {
             ) -> Result<usize> {
                 (**self).decode_pieces(start, bytes, count, piece, sink)
             }
-            fn describe(&self, out: &mut Description) {
-                (**self).describe(out);
-            }
         }
     )*};
 }
@@ -165,4 +153,12 @@ forward!(&K, Box<K>);
 /// The first `needed` of `bytes`, or how many are missing.
 pub(crate) fn take(bytes: &[u8], needed: usize) -> Result<&[u8]> {
     bytes.get(..needed).ok_or(Error::Truncated { needed, actual: bytes.len() })
+}
+
+/// A stream has been read to its end.
+pub(crate) fn all_read(read: usize, bytes: &[u8]) -> Result<()> {
+    match bytes.len().saturating_sub(read) {
+        0 => Ok(()),
+        rest => Err(Error::Corrupt { what: "bytes left over", found: rest as u64 }),
+    }
 }

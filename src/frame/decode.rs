@@ -2,7 +2,7 @@
 
 use super::{CHECKSUM, Chunks, Frame, Limits};
 use crate::{
-    codec::Codec,
+    codec::{Codec, all_read},
     element::Element,
     error::{Error, Result, same_length},
     pipeline::{Coded, Pipeline, PipelineExt},
@@ -28,13 +28,10 @@ pub struct FrameDecoder<'a, P> {
 impl<'a, P: Pipeline> FrameDecoder<'a, P> {
     /// Checks that the pipeline and the frame can belong together, before anything is decoded.
     pub(super) fn new(frame: Frame<'a>, pipeline: P) -> Result<Self> {
-        if frame.code_bits != pipeline.code_bits().map(|bits| bits.next_power_of_two().max(8)) {
-            return Err(Error::OtherPipeline);
-        }
-        if let Some(fitted) = pipeline.fitted_len().filter(|&fitted| fitted != frame.len) {
+        if pipeline.check_len(frame.len).is_err() {
             return Err(Error::Corrupt {
                 what: "stages were fitted to another number of values",
-                found: fitted as u64,
+                found: frame.len as u64,
             });
         }
         if let Chunks::Many { len, .. } = frame.chunks
@@ -55,8 +52,13 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         &self.pipeline
     }
 
+    /// All values, within default [`Limits`].
+    pub fn decode<T: Element>(&self) -> Result<Vec<T>> {
+        self.decode_within(Limits::default())
+    }
+
     /// All values, into a vector that grows with the chunks that have decoded.
-    pub fn decode<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
+    pub fn decode_within<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
         limits.check(self.frame.len, size_of::<T>(), self.frame.byte_len)?;
         self.check_element::<T>()?;
         let mut values = Vec::new();
@@ -64,7 +66,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             // A fixed rate rules a false count out before memory is taken for it.
             self.check_rate(stream, range.len())?;
             values.resize(at + range.len(), T::default());
-            self.pipeline.decode_range_into(at, stream, &mut values[at..])
+            self.pipeline.decode_piece_into(at, stream, &mut values[at..])
         })?;
         Ok(values)
     }
@@ -87,7 +89,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             let out = &mut values[wanted.start - range.start..wanted.end - range.start];
             self.check_rate(stream, chunk.len())?;
             if wanted == chunk {
-                return self.pipeline.decode_range_into(at, stream, out);
+                return self.pipeline.decode_piece_into(at, stream, out);
             }
             self.decode_part(stream, &chunk, wanted, out)
         })
@@ -105,7 +107,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         let offset = |values: usize| self.pipeline.encoded_len(values - chunk.start);
         if offset(chunk.end).is_none() || block > EDGE {
             let mut all = vec![T::default(); chunk.len()];
-            self.pipeline.decode_range_into(chunk.start, stream, &mut all)?;
+            self.pipeline.decode_piece_into(chunk.start, stream, &mut all)?;
             out.copy_from_slice(&all[wanted.start - chunk.start..wanted.end - chunk.start]);
             return Ok(());
         }
@@ -120,11 +122,11 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             let to = last.min(wanted.end);
             let part = &mut out[at - wanted.start..to - wanted.start];
             if part.len() == last - first {
-                self.pipeline.decode_range_into(first, bytes, part)?;
+                self.pipeline.decode_piece_into(first, bytes, part)?;
             } else {
                 let mut edge = [T::default(); EDGE];
                 let edge = &mut edge[..last - first];
-                self.pipeline.decode_range_into(first, bytes, edge)?;
+                self.pipeline.decode_piece_into(first, bytes, edge)?;
                 part.copy_from_slice(&edge[at - first..to - first]);
             }
             at = to;
@@ -175,7 +177,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
 }
 
 impl<Q: Quantizer, K: Codec<Code = Q::Code>> FrameDecoder<'_, Coded<Q, K>> {
-    /// All codes, into a buffer of their number: for work on codes and scales without restoring the values.
+    /// All codes, into a buffer of [`code_len`](Quantizer::code_len) of the frame's values: for work on codes and scales without restoring the values.
     ///
     /// ```
     /// use fewbits::{BitPack, Coded, Fit, Frame, Uniform, UniformQuantizer};
@@ -197,7 +199,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> FrameDecoder<'_, Coded<Q, K>> {
             let (from, to) = (quantizer.code_len(at), quantizer.code_len(range.end));
             let codes = codes.get_mut(from..to).unwrap_or_default();
             let read = codec.decode_at(from, stream, codes)?;
-            same_length("bytes", read, stream.len())
+            all_read(read, stream)
         })
     }
 }

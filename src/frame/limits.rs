@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// let quantizer = Uniform::new(2).fit_range(-1.0, 1.0)?;
 /// let bytes = Frame::encode(&Coded::packed(quantizer), &[0.0_f32; 1000])?;
 /// let decoder = Frame::parse(&bytes)?.decoder()?;
-/// assert_eq!(decoder.decode::<f32>(Limits::bytes(2000)), Err(Error::Limit { needed: 4000, limit: 2000 }));
-/// assert_eq!(decoder.decode::<f32>(Limits::bytes(4000))?.len(), 1000);
+/// assert_eq!(decoder.decode_within::<f32>(Limits::bytes(2000)), Err(Error::Limit { needed: 4000, limit: 2000 }));
+/// assert_eq!(decoder.decode_within::<f32>(Limits::bytes(4000))?.len(), 1000);
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

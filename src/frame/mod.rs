@@ -1,7 +1,6 @@
 //! Bytes that describe themselves.
 //!
-//! `docs/format.md` shows the layout byte by byte. In short: magic, version, flags (element, code width, chunked or
-//! not), count, stages, side information, chunk table, payload, checksum. Parsing borrows and allocates nothing.
+//! `docs/format.md` shows the layout byte by byte. In short: magic, version, flags (element, chunked or not), count, stages, side information, chunk table, payload, checksum. Parsing borrows and allocates nothing.
 
 mod decode;
 mod limits;
@@ -30,25 +29,19 @@ pub(crate) const CHECKSUM: usize = 4;
 pub(crate) mod flags {
     use super::{DType, Error, Result};
 
-    pub(crate) const CHUNKED: u8 = 1 << 4;
-    const RESERVED: u8 = 0b1110_0000;
+    const CHUNKED: u8 = 1 << 2;
+    const RESERVED: u8 = 0b1111_1000;
 
-    pub(crate) fn write(dtype: DType, code_bits: Option<u32>, chunked: bool) -> u8 {
+    pub(crate) const fn write(dtype: DType, chunked: bool) -> u8 {
         let element = match dtype {
             DType::F32 => 0,
             DType::F16 => 1,
             DType::Bf16 => 2,
         };
-        let code = match code_bits {
-            Some(..=8) => 0,
-            Some(..=16) => 1,
-            Some(_) => 2,
-            None => 3,
-        };
-        element | code << 2 | if chunked { CHUNKED } else { 0 }
+        element | if chunked { CHUNKED } else { 0 }
     }
 
-    pub(crate) fn read(flags: u8) -> Result<(DType, Option<u32>, bool)> {
+    pub(crate) fn read(flags: u8) -> Result<(DType, bool)> {
         let corrupt = Err(Error::Corrupt { what: "flags", found: flags.into() });
         let dtype = match flags & 3 {
             0 => DType::F32,
@@ -56,13 +49,7 @@ pub(crate) mod flags {
             2 => DType::Bf16,
             _ => return corrupt,
         };
-        let code_bits = match flags >> 2 & 3 {
-            0 => Some(8),
-            1 => Some(16),
-            2 => Some(32),
-            _ => None,
-        };
-        if flags & RESERVED != 0 { corrupt } else { Ok((dtype, code_bits, flags & CHUNKED != 0)) }
+        if flags & RESERVED != 0 { corrupt } else { Ok((dtype, flags & CHUNKED != 0)) }
     }
 }
 
@@ -98,7 +85,6 @@ enum Chunks<'a> {
 pub struct Frame<'a> {
     byte_len: usize,
     dtype: DType,
-    code_bits: Option<u32>,
     len: usize,
     stages: Stages<'a>,
     chunks: Chunks<'a>,
@@ -118,7 +104,7 @@ impl<'a> Frame<'a> {
             return Err(Error::NotAFrame);
         }
         check_version(reader.u8()?)?;
-        let (dtype, code_bits, chunked) = flags::read(reader.u8()?)?;
+        let (dtype, chunked) = flags::read(reader.u8()?)?;
         let len = reader.size()?;
         let stages = Stages::read(&mut reader)?;
         let chunks = if chunked { Self::read_chunks(&mut reader, len)? } else { Chunks::One };
@@ -132,7 +118,7 @@ impl<'a> Frame<'a> {
             check_checksum("the frame", &bytes[..header.len() + payload_len], reader.u32()?)?;
         }
         reader.finish()?;
-        let frame = Self { byte_len: bytes.len(), dtype, code_bits, len, stages, chunks, payload };
+        let frame = Self { byte_len: bytes.len(), dtype, len, stages, chunks, payload };
         frame.check_chunks()?;
         Ok(frame)
     }
@@ -205,7 +191,7 @@ impl<'a> Frame<'a> {
 
     /// A decoder of built-in stages. Allocates what the stages hold; decoding then allocates nothing of its own.
     pub fn decoder(&self) -> Result<FrameDecoder<'a, Box<dyn Pipeline>>> {
-        FrameDecoder::new(self.clone(), stages::built_in(self.code_bits, self.stages())?)
+        self.decoder_of()
     }
 
     /// A decoder of stages known by type, built-in or of other crates.
@@ -216,11 +202,9 @@ impl<'a> Frame<'a> {
         FrameDecoder::new(self.clone(), pipeline)
     }
 
-    /// A decoder that uses `pipeline`, which must be the one that wrote the frame, parameters included.
+    /// A decoder that uses `pipeline`, which must describe itself as the one that wrote the frame did.
     pub fn decoder_with<P: Pipeline>(&self, pipeline: P) -> Result<FrameDecoder<'a, P>> {
-        let mut description = Description::default();
-        pipeline.describe(&mut description);
-        if !self.stages.matches(&description) {
+        if !self.stages.matches(&Description::of(&pipeline)) {
             return Err(Error::OtherPipeline);
         }
         FrameDecoder::new(self.clone(), pipeline)
@@ -228,6 +212,11 @@ impl<'a> Frame<'a> {
 
     /// All values, with built-in stages and default [`Limits`].
     pub fn decode<T: Element>(&self) -> Result<Vec<T>> {
-        self.decoder()?.decode(Limits::default())
+        self.decoder()?.decode()
+    }
+
+    /// As [`decode`](Self::decode), within the caller's limits.
+    pub fn decode_within<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
+        self.decoder()?.decode_within(limits)
     }
 }

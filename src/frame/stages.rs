@@ -12,12 +12,11 @@ use alloc::boxed::Box;
 
 impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        const SCALED: u8 = Scaled::<Grid<u8>>::TAG;
-        const GRID: u8 = Grid::<u8>::TAG;
+        const SCALED: u8 = Scaled::<Grid>::TAG;
         let mut ahead = stages.clone();
         let (tag, _) = ahead.next()?;
         match (tag, ahead.peek()) {
-            (SCALED, Some(GRID)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
+            (SCALED, Some(Grid::TAG)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
             _ => Err(unknown(tag, "a built-in quantizer")),
         }
@@ -34,22 +33,26 @@ impl<C: Code> Restore for Box<dyn Codec<Code = C>> {
     }
 }
 
-fn unknown(found: u8, what: &'static str) -> Error {
-    if found >= FOREIGN_TAGS { Error::ForeignStage { tag: found } } else { Error::WrongStage { what, found } }
-}
-
-/// The pipeline that a frame describes.
-pub(super) fn built_in(code_bits: Option<u32>, mut stages: Stages<'_>) -> Result<Box<dyn Pipeline>> {
-    let pipeline: Box<dyn Pipeline> = match code_bits {
-        Some(8) => coded::<u8>(&mut stages)?,
-        Some(16) => coded::<u16>(&mut stages)?,
-        Some(_) => coded::<u32>(&mut stages)?,
-        None => return Err(unknown(stages.next()?.0, "a built-in pipeline without codes")),
-    };
-    stages.finish()?;
-    Ok(pipeline)
+/// A quantizer and a codec, with the narrowest codes that both can have.
+impl Restore for Box<dyn Pipeline> {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        match coded::<u8>(stages) {
+            Err(Error::CodeWidth { .. }) => match coded::<u16>(stages) {
+                Err(Error::CodeWidth { .. }) => coded::<u32>(stages),
+                result => result,
+            },
+            result => result,
+        }
+    }
 }
 
 fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
-    Ok(Box::new(Coded::<Box<dyn Quantizer<Code = C>>, Box<dyn Codec<Code = C>>>::restore(stages)?))
+    let mut ahead = stages.clone();
+    let pipeline = Coded::<Box<dyn Quantizer<Code = C>>, Box<dyn Codec<Code = C>>>::restore(&mut ahead)?;
+    *stages = ahead;
+    Ok(Box::new(pipeline))
+}
+
+fn unknown(found: u8, what: &'static str) -> Error {
+    if found >= FOREIGN_TAGS { Error::ForeignStage { tag: found } } else { Error::WrongStage { what, found } }
 }

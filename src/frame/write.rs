@@ -4,7 +4,7 @@ use super::{CHECKSUM, MAGIC, flags};
 use crate::{
     description::Description,
     element::Element,
-    error::{Error, Result, same_length},
+    error::{Error, Result},
     pipeline::Pipeline,
     wire::{FORMAT_VERSION, checksum, put_varint},
 };
@@ -15,7 +15,7 @@ const VARINT: usize = 10;
 
 /// Writes frames with a pipeline.
 ///
-/// Besides the frame, encoding allocates the header (parameters, side information and chunk table).
+/// It holds the parameters and side information of the pipeline; encoding allocates the rest of the header.
 ///
 /// ```
 /// use fewbits::{Coded, Frame, FrameWriter, Uniform};
@@ -32,16 +32,20 @@ const VARINT: usize = 10;
 /// Frame::parse(&bytes[..len])?.decoder()?.decode_range_into(5000..5100, &mut middle)?; // reads one chunk
 /// # Ok::<(), fewbits::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct FrameWriter<'a, P: ?Sized> {
     pipeline: &'a P,
+    /// Stages and side information, as they stand in the header.
+    sections: Vec<u8>,
     chunk_len: usize,
 }
 
 impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
     /// Chunks of 2^18 values.
     pub fn new(pipeline: &'a P) -> Self {
-        Self { pipeline, chunk_len: 1 << 18 }.chunk_len(1 << 18)
+        let mut sections = Vec::new();
+        Description::of(pipeline).write(&mut sections);
+        Self { pipeline, sections, chunk_len: 1 }.chunk_len(1 << 18)
     }
 
     /// Chunks of `values` values, which decode alone; rounded up to a multiple of the pipeline's
@@ -55,22 +59,13 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
 
     /// Bytes that suffice for a frame of any `values` values.
     pub fn max_encoded_len(&self, values: usize) -> usize {
-        let description = self.description();
-        let mut sections = Vec::new();
-        description.write(&mut sections);
-        self.max_header_len(sections.len(), values).saturating_add(self.max_payload_len(values))
-    }
-
-    fn description(&self) -> Description {
-        let mut description = Description::default();
-        self.pipeline.describe(&mut description);
-        description
+        self.max_header_len(values).saturating_add(self.max_payload_len(values))
     }
 
     /// Magic, version, flags, count, sections, table, payload length, checksum of the header.
-    fn max_header_len(&self, sections: usize, values: usize) -> usize {
+    fn max_header_len(&self, values: usize) -> usize {
         let table = values.div_ceil(self.chunk_len).saturating_add(2).saturating_mul(VARINT);
-        (MAGIC.len() + 2 + 2 * VARINT + CHECKSUM).saturating_add(sections).saturating_add(table)
+        (MAGIC.len() + 2 + 2 * VARINT + CHECKSUM).saturating_add(self.sections.len()).saturating_add(table)
     }
 
     fn max_payload_len(&self, values: usize) -> usize {
@@ -91,12 +86,8 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
     /// Values to bytes; returns how many were written. `bytes` has room for
     /// [`max_encoded_len`](Self::max_encoded_len).
     pub fn encode_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
-        if let Some(fitted) = self.pipeline.fitted_len() {
-            same_length("values", fitted, values.len())?;
-        }
-        let mut sections = Vec::new();
-        self.description().write(&mut sections);
-        let reserved = self.max_header_len(sections.len(), values.len());
+        self.pipeline.check_len(values.len())?;
+        let reserved = self.max_header_len(values.len());
         let expected = reserved.saturating_add(self.max_payload_len(values.len()));
         if bytes.len() < expected {
             return Err(Error::Length { what: "bytes", expected, actual: bytes.len() });
@@ -114,9 +105,9 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
         };
 
         let mut header = MAGIC.to_vec();
-        header.extend([FORMAT_VERSION, flags::write(T::DTYPE, self.pipeline.code_bits(), chunked)]);
+        header.extend([FORMAT_VERSION, flags::write(T::DTYPE, chunked)]);
         put_varint(&mut header, values.len() as u64);
-        header.extend_from_slice(&sections);
+        header.extend_from_slice(&self.sections);
         if chunked {
             put_varint(&mut header, table.len() as u64);
             header.extend_from_slice(&table);

@@ -33,11 +33,11 @@ pub(crate) fn dequantize_run<C: Code>(
     }
 }
 
-/// A scale for each value.
+/// A scale and an offset for each value.
 #[inline(always)]
-pub(crate) fn quantize_each<C: Code>(
+pub(crate) fn quantize_each<'a, C: Code>(
     scales: &[f32],
-    offsets: &[f32],
+    offsets: impl Iterator<Item = &'a f32>,
     values: &[f32],
     codes: &mut [C],
     nearest: impl Fn(f32) -> u32,
@@ -47,11 +47,11 @@ pub(crate) fn quantize_each<C: Code>(
     }
 }
 
-/// A scale for each code.
+/// A scale and an offset for each code.
 #[inline(always)]
-pub(crate) fn dequantize_each<C: Code>(
+pub(crate) fn dequantize_each<'a, C: Code>(
     scales: &[f32],
-    offsets: &[f32],
+    offsets: impl Iterator<Item = &'a f32>,
     codes: &[C],
     values: &mut [f32],
     level: impl Fn(u32) -> f32,

@@ -2,12 +2,11 @@
 
 use super::Pipeline;
 use crate::{
-    code::Code,
     codec::{BitPack, Codec},
-    description::{Description, Restore, Stages},
+    description::{Describe, Description, Restore, Stages},
     element::{Element, Values, ValuesMut},
     error::{Error, Result},
-    quantizer::{PIECE, Quantizer, dequantize_range, quantize_range},
+    quantizer::{PIECE, Quantizer, dequantize_range, quantize_range, room},
 };
 use alloc::vec;
 
@@ -54,18 +53,15 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         Self { quantizer, codec }
     }
 
-    /// Values whose codes fill whole bytes: a multiple of the quantizer's block that suits the codec's.
+    /// Values whose codes are whole blocks of the codec: a multiple of the quantizer's block.
     fn joint_block(&self) -> usize {
         let (values, codes) = (self.quantizer.block().max(1), self.codec.block().max(1));
-        if self.codec.encoded_len(0).is_none() {
-            return values;
-        }
         let fits = |times: &usize| self.quantizer.code_len(values.saturating_mul(*times)).is_multiple_of(codes);
         (1..=codes).find(fits).unwrap_or(codes).saturating_mul(values)
     }
 
     fn check_start(&self, start: usize) -> Result<()> {
-        let block = self.joint_block();
+        let block = self.block();
         if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
     }
 
@@ -105,7 +101,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         let Some(step) = self.piece() else {
             let mut codes = vec![Q::Code::default(); count];
             let read = self.codec.decode_at(first, bytes, &mut codes)?;
-            dequantize_range(&self.quantizer, start, &codes, values)?;
+            dequantize_range(&self.quantizer, start, &codes, values).map_err(damaged)?;
             return Ok(read);
         };
         let mut buffer = [Q::Code::default(); PIECE];
@@ -113,16 +109,19 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         let mut done = 0;
         self.codec.decode_pieces(first, bytes, count, piece, &mut |codes| {
             let to = values.len().min(done + step);
-            dequantize_range(&self.quantizer, start + done, codes, &mut values[done..to])?;
+            dequantize_range(&self.quantizer, start + done, codes, &mut values[done..to]).map_err(damaged)?;
             done = to;
             Ok(())
         })
     }
 }
 
-/// The front of a buffer, for as many codes as a quantizer of another crate says it needs.
-fn room<C>(buffer: &mut [C; PIECE], expected: usize) -> Result<&mut [C]> {
-    buffer.get_mut(..expected).ok_or(Error::Length { what: "codes", expected, actual: PIECE })
+/// A code that no quantizer emitted comes from damaged bytes.
+fn damaged(error: Error) -> Error {
+    match error {
+        Error::Code { code, .. } => Error::Corrupt { what: "code", found: code.into() },
+        other => other,
+    }
 }
 
 impl<Q: Quantizer, K: Codec<Code = Q::Code>> Pipeline for Coded<Q, K> {
@@ -135,15 +134,12 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Pipeline for Coded<Q, K> {
     }
 
     fn block(&self) -> usize {
-        self.joint_block()
+        // Streams of a variable rate are never joined, so that only the quantizer minds where they start.
+        if self.codec.encoded_len(0).is_some() { self.joint_block() } else { self.quantizer.block().max(1) }
     }
 
-    fn fitted_len(&self) -> Option<usize> {
-        self.quantizer.fitted_len()
-    }
-
-    fn code_bits(&self) -> Option<u32> {
-        Some(Q::Code::BITS)
+    fn check_len(&self, values: usize) -> Result<()> {
+        self.quantizer.check_len(values)
     }
 
     fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
@@ -161,7 +157,9 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Pipeline for Coded<Q, K> {
             ValuesMut::Bf16(values) => self.decode_values(start, bytes, values),
         }
     }
+}
 
+impl<Q: Describe, K: Describe> Describe for Coded<Q, K> {
     fn describe(&self, out: &mut Description) {
         self.quantizer.describe(out);
         self.codec.describe(out);

@@ -5,12 +5,13 @@ mod coded;
 pub use coded::Coded;
 
 use crate::{
-    description::{Description, parameter_bytes},
+    codec::all_read,
+    description::Describe,
     element::{Element, Values, ValuesMut},
     error::{Error, Result, same_length},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::ops::Range;
+use core::{fmt::Debug, ops::Range};
 
 /// A way from values to bytes and back. A quantizer and a codec make one ([`Coded`]), and so can anything else.
 ///
@@ -18,7 +19,7 @@ use core::ops::Range;
 /// [`Frame`](crate::Frame) puts parameters and streams into bytes that describe themselves.
 ///
 /// Call it through [`PipelineExt`], which takes slices of any element.
-pub trait Pipeline {
+pub trait Pipeline: Describe + Debug + Send + Sync {
     /// Bytes that suffice for any `values` values.
     fn max_encoded_len(&self, values: usize) -> usize;
 
@@ -33,14 +34,9 @@ pub trait Pipeline {
         1
     }
 
-    /// How many values there are in all, if the parameters belong to one array: a longer or shorter one is refused.
-    fn fitted_len(&self) -> Option<usize> {
-        None
-    }
-
-    /// Bits of a code in memory, if there are codes. A frame stores it, so that its reader picks the same type.
-    fn code_bits(&self) -> Option<u32> {
-        None
+    /// Whether `values` values are a whole number of what the parameters were made for, such as rows or one array.
+    fn check_len(&self, _values: usize) -> Result<()> {
+        Ok(())
     }
 
     /// The values of an array from `start` on to bytes; returns how many were written. `start` is a multiple of
@@ -49,18 +45,12 @@ pub trait Pipeline {
 
     /// Fills `values` from the front of `bytes`; returns how many bytes were read. Bytes come from anywhere.
     fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize>;
-
-    /// Appends the stages that a decoder needs to rebuild the pipeline. By default it stays anonymous: only the
-    /// pipeline that wrote a frame can decode it.
-    fn describe(&self, out: &mut Description) {
-        out.foreign(u8::MAX, |_| ());
-    }
 }
 
 /// What every [`Pipeline`] can do, `dyn` ones included, with slices of any [`Element`].
 ///
 /// ```
-/// use fewbits::{BitPack, Coded, PipelineExt, Restore, Uniform, UniformQuantizer};
+/// use fewbits::{Coded, Describe, Pipeline, PipelineExt, Restore, Uniform};
 ///
 /// // Trained once, stored once ...
 /// let quantizer = Uniform::new(4).asymmetric().fit_range(-1.0, 1.0)?;
@@ -72,7 +62,7 @@ pub trait Pipeline {
 /// let payload = pipeline.encode(&vector)?;
 /// assert_eq!(payload.len(), 192);
 ///
-/// let again = Coded::<UniformQuantizer, BitPack<u8>>::from_bytes(&parameters)?;
+/// let again = Box::<dyn Pipeline>::from_bytes(&parameters)?;
 /// let restored: Vec<f32> = again.decode(&payload, 384)?;
 /// assert!(vector.iter().zip(&restored).all(|(v, r)| (v - r).abs() < 0.067));
 /// # Ok::<(), fewbits::Error>(())
@@ -80,7 +70,7 @@ pub trait Pipeline {
 pub trait PipelineExt: Pipeline {
     /// Values to bytes; returns how many bytes were written. Ask [`max_encoded_len`](Pipeline::max_encoded_len) first.
     fn encode_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
-        check_fitted_len(self, values.len())?;
+        self.check_len(values.len())?;
         self.encode_at(0, T::erase(values), bytes)
     }
 
@@ -94,9 +84,9 @@ pub trait PipelineExt: Pipeline {
 
     /// All of `bytes` to values, which they fill exactly.
     fn decode_into<T: Element>(&self, bytes: &[u8], values: &mut [T]) -> Result<()> {
-        check_fitted_len(self, values.len())?;
+        self.check_len(values.len())?;
         let read = self.decode_at(0, bytes, T::erase_mut(values))?;
-        same_length("bytes", read, bytes.len())
+        all_read(read, bytes)
     }
 
     /// All of `bytes` to a vector of `count` values. Nothing is allocated for a count that a fixed rate rules out.
@@ -111,42 +101,37 @@ pub trait PipelineExt: Pipeline {
 
     /// As [`encode_into`](Self::encode_into) for the piece of an array that begins at value `start`, a multiple of
     /// [`block`](Pipeline::block).
-    fn encode_range_into<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+    fn encode_piece_into<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
         self.encode_at(start, T::erase(values), bytes)
     }
 
     /// As [`decode_into`](Self::decode_into) for the piece of an array that begins at value `start`, a multiple of
     /// [`block`](Pipeline::block).
-    fn decode_range_into<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<()> {
+    fn decode_piece_into<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<()> {
         let read = self.decode_at(start, bytes, T::erase_mut(values))?;
-        same_length("bytes", read, bytes.len())
+        all_read(read, bytes)
     }
 
     /// Where the bytes of some values lie in the stream of the whole, if the rate is fixed. Both ends are multiples of
     /// [`block`](Pipeline::block), or the second is the end of the array.
     fn byte_range(&self, values: Range<usize>) -> Result<Option<Range<usize>>> {
         let block = self.block().max(1);
+        if values.start > values.end {
+            return Err(Error::Setting {
+                name: "start",
+                value: values.start as f64,
+                allowed: "a position before the end",
+            });
+        }
         if !values.start.is_multiple_of(block) {
             return Err(Error::Unaligned { start: values.start, block });
         }
         let (from, to) = (self.encoded_len(values.start), self.encoded_len(values.end));
         Ok(from.zip(to).map(|(from, to)| from..to))
     }
-
-    /// The parameters alone, to be stored once beside many payloads; [`Restore`](crate::Restore) reads them.
-    fn to_bytes(&self) -> Vec<u8> {
-        parameter_bytes(|out| self.describe(out))
-    }
 }
 
 impl<P: Pipeline + ?Sized> PipelineExt for P {}
-
-fn check_fitted_len<P: Pipeline + ?Sized>(pipeline: &P, len: usize) -> Result<()> {
-    match pipeline.fitted_len() {
-        Some(fitted) => same_length("values", fitted, len),
-        None => Ok(()),
-    }
-}
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
@@ -160,20 +145,14 @@ macro_rules! forward {
             fn block(&self) -> usize {
                 (**self).block()
             }
-            fn fitted_len(&self) -> Option<usize> {
-                (**self).fitted_len()
-            }
-            fn code_bits(&self) -> Option<u32> {
-                (**self).code_bits()
+            fn check_len(&self, values: usize) -> Result<()> {
+                (**self).check_len(values)
             }
             fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
                 (**self).encode_at(start, values, bytes)
             }
             fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
                 (**self).decode_at(start, bytes, values)
-            }
-            fn describe(&self, out: &mut Description) {
-                (**self).describe(out);
             }
         }
     )*};

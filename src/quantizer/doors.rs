@@ -2,7 +2,6 @@
 
 use super::Quantizer;
 use crate::{
-    description::parameter_bytes,
     element::{Element, check_finite},
     error::{Error, Result, same_length},
 };
@@ -26,14 +25,14 @@ pub(crate) const PIECE: usize = 4096;
 /// let quantizer = Uniform::new(8).fit(&values)?;
 /// let mut codes = [0_u8; 3];
 /// quantizer.quantize_into(&values, &mut codes)?;
-/// let restored: Vec<f32> = quantizer.dequantize(&codes)?;
+/// let restored: Vec<f32> = quantizer.dequantize(&codes, 3)?;
 /// assert!(restored.iter().zip(&values).all(|(r, v)| (r - v.to_f32()).abs() < 0.51 * quantizer.scales()[0]));
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 pub trait QuantizerExt: Quantizer {
     /// Values to codes; `codes` has [`code_len`](Quantizer::code_len)`(values.len())` items.
     fn quantize_into<T: Element>(&self, values: &[T], codes: &mut [Self::Code]) -> Result<()> {
-        check_fitted_len(self, values.len())?;
+        self.check_len(values.len())?;
         quantize_range(self, 0, values, codes)
     }
 
@@ -46,39 +45,40 @@ pub trait QuantizerExt: Quantizer {
 
     /// Codes to values; `codes` has [`code_len`](Quantizer::code_len)`(values.len())` items.
     fn dequantize_into<T: Element>(&self, codes: &[Self::Code], values: &mut [T]) -> Result<()> {
-        check_fitted_len(self, values.len())?;
+        self.check_len(values.len())?;
         dequantize_range(self, 0, codes, values)
     }
 
-    /// Codes to a vector of values.
-    fn dequantize<T: Element>(&self, codes: &[Self::Code]) -> Result<Vec<T>> {
-        let mut values = vec![T::default(); self.value_len(codes.len())];
+    /// Codes to a vector of `count` values. Nothing is allocated for a count that the codes rule out.
+    fn dequantize<T: Element>(&self, codes: &[Self::Code], count: usize) -> Result<Vec<T>> {
+        same_length("codes", self.code_len(count), codes.len())?;
+        let mut values = vec![T::default(); count];
         self.dequantize_into(codes, &mut values)?;
         Ok(values)
     }
 
     /// As [`quantize_into`](Self::quantize_into) for the piece of an array that begins at value `start`, a multiple of
     /// [`block`](Quantizer::block).
-    fn quantize_range_into<T: Element>(&self, start: usize, values: &[T], codes: &mut [Self::Code]) -> Result<()> {
+    fn quantize_piece_into<T: Element>(&self, start: usize, values: &[T], codes: &mut [Self::Code]) -> Result<()> {
         quantize_range(self, start, values, codes)
     }
 
     /// As [`dequantize_into`](Self::dequantize_into) for the piece of an array that begins at value `start`, a multiple
     /// of [`block`](Quantizer::block).
-    fn dequantize_range_into<T: Element>(&self, start: usize, codes: &[Self::Code], values: &mut [T]) -> Result<()> {
+    fn dequantize_piece_into<T: Element>(&self, start: usize, codes: &[Self::Code], values: &mut [T]) -> Result<()> {
         dequantize_range(self, start, codes, values)
     }
 
     /// Values to what they decode to, for training with quantized weights; `out` is as long as `values`.
     fn fake_quantize_into<T: Element>(&self, values: &[T], out: &mut [T]) -> Result<()> {
         same_length("out", values.len(), out.len())?;
-        check_fitted_len(self, values.len())?;
+        self.check_len(values.len())?;
         let Some(step) = piece_of(self) else {
             return self.dequantize_into(&self.quantize(values)?, out);
         };
         let mut codes = [Self::Code::default(); PIECE];
         for (i, (values, out)) in values.chunks(step).zip(out.chunks_mut(step)).enumerate() {
-            let codes = piece_codes(self, values.len(), &mut codes)?;
+            let codes = room(&mut codes, self.code_len(values.len()))?;
             quantize_range(self, i * step, values, codes)?;
             dequantize_range(self, i * step, codes, out)?;
         }
@@ -92,44 +92,37 @@ pub trait QuantizerExt: Quantizer {
         Ok(out)
     }
 
-    /// The straight-through gradient: `gradient` holds the gradient with respect to the restored values and becomes the
-    /// one with respect to `values`. In f32, as gradients are in training.
-    fn straight_through_into(&self, values: &[f32], gradient: &mut [f32]) -> Result<()> {
+    /// The straight-through gradient: `upstream` is the gradient with respect to the restored values, `gradient` becomes
+    /// the one with respect to `values`. In f32, as gradients are in training.
+    fn straight_through_into(&self, values: &[f32], upstream: &[f32], gradient: &mut [f32]) -> Result<()> {
+        same_length("upstream", values.len(), upstream.len())?;
         same_length("gradient", values.len(), gradient.len())?;
-        check_fitted_len(self, values.len())?;
+        self.check_len(values.len())?;
         check_finite(values, 0)?;
+        gradient.copy_from_slice(upstream);
         self.straight_through_at(0, values, gradient)
     }
 
-    /// The parameters alone, to be stored once beside many payloads; [`Restore`](crate::Restore) reads them.
-    fn to_bytes(&self) -> Vec<u8> {
-        parameter_bytes(|out| self.describe(out))
+    /// As [`straight_through_into`](Self::straight_through_into), into a vector.
+    fn straight_through(&self, values: &[f32], upstream: &[f32]) -> Result<Vec<f32>> {
+        let mut gradient = vec![0.0; values.len()];
+        self.straight_through_into(values, upstream, &mut gradient)?;
+        Ok(gradient)
     }
 }
 
 impl<Q: Quantizer + ?Sized> QuantizerExt for Q {}
 
-fn check_fitted_len<Q: Quantizer + ?Sized>(quantizer: &Q, len: usize) -> Result<()> {
-    match quantizer.fitted_len() {
-        Some(fitted) => same_length("values", fitted, len),
-        None => Ok(()),
-    }
-}
-
-/// The longest piece that quantizers with this block can work on and that fits the stack.
+/// The longest piece that a quantizer can work on and that fits the stack, its codes included.
 fn piece_of<Q: Quantizer + ?Sized>(quantizer: &Q) -> Option<usize> {
     let block = quantizer.block().max(1);
-    (block <= PIECE).then_some(PIECE / block * block)
+    let blocks = PIECE / block.max(quantizer.code_len(block));
+    (blocks > 0).then_some(blocks * block)
 }
 
-/// Room for the codes of `values` values. A quantizer with more codes than values is refused here.
-fn piece_codes<'a, Q: Quantizer + ?Sized>(
-    quantizer: &Q,
-    values: usize,
-    codes: &'a mut [Q::Code; PIECE],
-) -> Result<&'a mut [Q::Code]> {
-    let expected = quantizer.code_len(values);
-    codes.get_mut(..expected).ok_or(Error::Length { what: "codes", expected, actual: PIECE })
+/// The front of a buffer, for as many codes as a quantizer of another crate says it needs.
+pub(crate) fn room<C>(buffer: &mut [C; PIECE], expected: usize) -> Result<&mut [C]> {
+    buffer.get_mut(..expected).ok_or(Error::Length { what: "codes", expected, actual: PIECE })
 }
 
 fn check_position<Q: Quantizer + ?Sized>(quantizer: &Q, start: usize, values: usize, codes: usize) -> Result<()> {
@@ -207,7 +200,7 @@ where
     if wide.iter().fold(false, |beyond, x| beyond | (x.abs() > T::MAX)) {
         for (i, x) in wide.iter_mut().enumerate() {
             let excess = f64::from(x.abs()) - f64::from(T::MAX);
-            if excess > quantizer.error_bound(start + i).unwrap_or(0.0) {
+            if excess > 0.0 && excess > quantizer.error_bound(start + i).unwrap_or(0.0) {
                 return Err(Error::Overflow { index: start + i, value: *x, requested: T::DTYPE });
             }
             *x = x.clamp(-T::MAX, T::MAX);

@@ -2,55 +2,52 @@
 
 use super::levels::Levels;
 use crate::{
-    code::Code,
-    description::{Description, Restore, Stages},
+    description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
     wire::{unzigzag, zigzag},
 };
-use core::marker::PhantomData;
 
 /// Adding it to a smaller number rounds that to an integer, ties to even: the spacing of f32 there is 1.
 const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 
 /// Equally spaced levels: code `c` stands for `c + min`, or for `c + min + 1/2` where the grid is *mid-rise*.
 ///
-/// A mid-tread grid (not mid-rise) has a level at zero if `min <= 0`. A grid that starts at zero can have an offset.
+/// A mid-tread grid (not mid-rise) has a level at zero. A grid that reaches as far to either side, or one step further
+/// down, is scaled as symmetric: values go into an interval around zero as wide as its levels (mid-tread) or its cells
+/// (mid-rise). Into other grids they go from the first level to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid<C> {
+pub struct Grid {
     min: i32,
     max: i32,
     mid_rise: bool,
-    code: PhantomData<C>,
 }
 
-impl<C: Code> Grid<C> {
+impl Grid {
     pub(crate) const TAG: u8 = 0x02;
 
-    /// The integers `min..=max`: at most 2^16 of them, and as many as `C` can index, within -2^20..=2^20.
-    pub fn new(min: i32, max: i32) -> Result<Self> {
+    /// The integers `min..=max`, zero among them: at most 2^16, and none beyond 2^20 on either side.
+    pub const fn new(min: i32, max: i32) -> Result<Self> {
         Self::checked(min, max, false)
     }
 
     /// The half-integers `min + 1/2 ..= max + 1/2`, with the same limits.
-    pub fn mid_rise(min: i32, max: i32) -> Result<Self> {
+    pub const fn mid_rise(min: i32, max: i32) -> Result<Self> {
         Self::checked(min, max, true)
     }
 
-    fn checked(min: i32, max: i32, mid_rise: bool) -> Result<Self> {
+    const fn checked(min: i32, max: i32, mid_rise: bool) -> Result<Self> {
         const FARTHEST: i32 = 1 << 20;
-        for end in [min, max] {
-            if !(-FARTHEST..=FARTHEST).contains(&end) {
-                return Err(Error::Setting { name: "grid end", value: end.into(), allowed: "-2^20 to 2^20" });
-            }
+        if min < -FARTHEST || min > 0 {
+            return Err(Error::Setting { name: "min", value: min as f64, allowed: "-2^20 to 0" });
         }
-        let level_count = i64::from(max) - i64::from(min) + 1;
-        if !(1..=1 << 16).contains(&level_count) {
+        if max < 0 || max > FARTHEST {
+            return Err(Error::Setting { name: "max", value: max as f64, allowed: "0 to 2^20" });
+        }
+        let level_count = max as i64 - min as i64 + 1;
+        if level_count > 1 << 16 {
             return Err(Error::Setting { name: "levels", value: level_count as f64, allowed: "1 to 65536 levels" });
         }
-        if level_count > 1 << C::BITS {
-            return Err(Error::CodeWidth { level_count: level_count.cast_unsigned(), code_bits: C::BITS });
-        }
-        Ok(Self { min, max, mid_rise, code: PhantomData })
+        Ok(Self { min, max, mid_rise })
     }
 
     /// The integer that code 0 stands for: `code + min` is the signed view of a code.
@@ -69,14 +66,12 @@ impl<C: Code> Grid<C> {
     }
 
     #[inline(always)]
-    fn shift(&self) -> f32 {
+    fn shift(self) -> f32 {
         if self.mid_rise { 0.5 } else { 0.0 }
     }
 }
 
-impl<C: Code> Levels for Grid<C> {
-    type Code = C;
-
+impl Levels for Grid {
     fn level_count(&self) -> u32 {
         (self.max - self.min + 1).cast_unsigned()
     }
@@ -93,19 +88,23 @@ impl<C: Code> Levels for Grid<C> {
         (x + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits().wrapping_add_signed(self.min))
     }
 
-    fn reach(&self) -> f32 {
-        let last = (self.max - self.min) as f32;
-        if self.has_offset() { last } else { last / 2.0 + self.shift() }
+    fn range(&self) -> (f32, f32) {
+        let (first, last) = (self.min as f32 + self.shift(), self.max as f32 + self.shift());
+        let is_symmetric = self.min < 0 && matches!(self.max + self.min, -1 | 0);
+        if !is_symmetric {
+            return (first, last);
+        }
+        let half = (last - first) / 2.0 + self.shift();
+        (-half, half)
     }
 
-    fn has_offset(&self) -> bool {
-        self.min == 0 && !self.mid_rise
-    }
-
+    /// One half, also where a level is missing at one end to be as far out as the other.
     fn radius(&self) -> f32 {
         0.5
     }
+}
 
+impl Describe for Grid {
     fn describe(&self, out: &mut Description) {
         out.stage(Self::TAG, |out| {
             out.u8(self.mid_rise.into());
@@ -115,19 +114,18 @@ impl<C: Code> Levels for Grid<C> {
     }
 }
 
-impl<C: Code> Restore for Grid<C> {
+impl Restore for Grid {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let mut bytes = stages.expect(Self::TAG, "a uniform grid")?;
-        let mid_rise = match bytes.u8()? {
-            flag @ (0 | 1) => flag == 1,
-            flag => return Err(Error::Corrupt { what: "grid flag", found: flag.into() }),
-        };
-        let (min, level_count) = (bytes.varint()?, bytes.varint()?);
-        bytes.finish()?;
-        let corrupt = Error::Corrupt { what: "grid", found: level_count };
-        let min = u32::try_from(min).map(unzigzag).map_err(|_| corrupt.clone())?;
-        let max = i64::try_from(level_count).ok().and_then(|count| (i64::from(min) - 1).checked_add(count));
-        let max = max.and_then(|max| i32::try_from(max).ok()).ok_or(corrupt)?;
-        Self::checked(min, max, mid_rise)
+        let (mid_rise, min, level_count) = stages.stage(Self::TAG, "a uniform grid", |bytes| {
+            let mid_rise = match bytes.u8()? {
+                flag @ (0 | 1) => flag == 1,
+                flag => return Err(Error::Corrupt { what: "grid flag", found: flag.into() }),
+            };
+            Ok((mid_rise, bytes.varint()?, bytes.varint()?))
+        })?;
+        let min = u32::try_from(min).ok().map(unzigzag);
+        let last = i32::try_from(level_count).ok().and_then(|count| count.checked_sub(1));
+        let grid = min.zip(last).and_then(|(min, last)| Self::checked(min, min.checked_add(last)?, mid_rise).ok());
+        grid.ok_or(Error::Corrupt { what: "grid", found: level_count })
     }
 }

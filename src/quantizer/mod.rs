@@ -1,6 +1,6 @@
 //! Values <-> codes: the only place where something is lost.
 //!
-//! Implement two functions on finite f32 slices and one fact ([`Quantizer`]); every element, vectors, checks, fake
+//! Implement two functions on finite f32 slices and two facts ([`Quantizer`]); every element, vectors, checks, fake
 //! quantization, pipelines and frames come for free ([`QuantizerExt`]).
 //!
 //! Scalar quantizers need even less: [`Levels`] says where levels lie in units of a scale, and [`Scaled`] does the rest.
@@ -8,22 +8,23 @@
 mod doors;
 mod grid;
 mod levels;
-mod scale_type;
+mod scale;
 mod scaled;
-mod scaling;
+mod scales;
 mod uniform;
 
 pub use doors::QuantizerExt;
-pub(crate) use doors::{PIECE, dequantize_range, quantize_range};
+pub(crate) use doors::{PIECE, dequantize_range, quantize_range, room};
 pub use grid::Grid;
 pub use levels::Levels;
-pub use scale_type::ScaleType;
+pub use scale::Scale;
 pub use scaled::Scaled;
-pub use scaling::Scaling;
+pub use scales::{ScaleType, Scales};
 pub use uniform::{Uniform, UniformQuantizer};
 
-use crate::{code::Code, description::Description, error::Result};
+use crate::{code::Code, description::Describe, error::Result};
 use alloc::boxed::Box;
+use core::fmt::Debug;
 
 /// A fitted quantizer: values to codes, and codes to the levels they stand for.
 ///
@@ -32,7 +33,7 @@ use alloc::boxed::Box;
 /// quantizer without a notion of place ignores it.
 ///
 /// Call it through [`QuantizerExt`], which takes any element and checks its arguments.
-pub trait Quantizer {
+pub trait Quantizer: Describe + Debug + Send + Sync {
     /// The integers it emits.
     type Code: Code;
 
@@ -57,14 +58,9 @@ pub trait Quantizer {
         values
     }
 
-    /// Values of `codes` codes.
-    fn value_len(&self, codes: usize) -> usize {
-        codes
-    }
-
-    /// How many values there are in all, if the parameters belong to one array: a longer or shorter one is refused.
-    fn fitted_len(&self) -> Option<usize> {
-        None
+    /// Whether `values` values are a whole number of what the parameters were made for, such as rows or one array.
+    fn check_len(&self, _values: usize) -> Result<()> {
+        Ok(())
     }
 
     /// The largest error of value `index`, as f32 and in the unit of the values, if the value is within the fitted
@@ -77,12 +73,6 @@ pub trait Quantizer {
     /// `values`, in place. By default the gradient passes unchanged; a quantizer that clips stops it where it clips.
     fn straight_through_at(&self, _start: usize, _values: &[f32], _gradient: &mut [f32]) -> Result<()> {
         Ok(())
-    }
-
-    /// Appends what a decoder needs to rebuild the quantizer. By default it stays anonymous: only the pipeline that
-    /// wrote a frame can decode it.
-    fn describe(&self, out: &mut Description) {
-        out.foreign(u8::MAX, |_| ());
     }
 }
 
@@ -105,20 +95,14 @@ macro_rules! forward {
             fn code_len(&self, values: usize) -> usize {
                 (**self).code_len(values)
             }
-            fn value_len(&self, codes: usize) -> usize {
-                (**self).value_len(codes)
-            }
-            fn fitted_len(&self) -> Option<usize> {
-                (**self).fitted_len()
+            fn check_len(&self, values: usize) -> Result<()> {
+                (**self).check_len(values)
             }
             fn error_bound(&self, index: usize) -> Option<f64> {
                 (**self).error_bound(index)
             }
             fn straight_through_at(&self, start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
                 (**self).straight_through_at(start, values, gradient)
-            }
-            fn describe(&self, out: &mut Description) {
-                (**self).describe(out);
             }
         }
     )*};

@@ -1,20 +1,21 @@
 //! Scalar levels at many scales: the quantizer behind uniform, and behind every table of levels.
 
-use super::{Levels, Quantizer, ScaleType};
+use super::{Levels, Quantizer, ScaleType, Scales};
 use crate::{
     code::Code,
-    description::{Description, Restore, Stages},
+    description::{Describe, Description, Restore, Stages},
     error::{Error, Result, same_length},
     groups::Groups,
     kernel::scale,
 };
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
+use core::{iter, marker::PhantomData};
 
 /// Levels at one scale per group of values: `x = scale * level + offset`.
 ///
-/// Value `i` is in group `(i / run) % count` of its [`Groups`]. The nearest level is taken, ties to the even code
-/// position of the law; values beyond the outermost levels saturate. All arithmetic is f32, except where a group spans
-/// more than `f32::MAX`: there it is f64, and a level beyond `f32::MAX` is `f32::MAX`.
+/// Value `i` is in group `(i / run) % count` of its [`Groups`]. The nearest level is taken, ties as the law has them;
+/// values beyond the outermost levels saturate. All arithmetic is f32, except where some group spans more than
+/// `f32::MAX`: there it is f64 for all, and a level beyond `f32::MAX` is `f32::MAX`.
 ///
 /// Cost: one division, one rounding and two comparisons per value to quantize; one multiplication and one addition to
 /// restore. Runs of one value (the last axis of a shape) read a scale per value.
@@ -23,58 +24,68 @@ use alloc::{vec, vec::Vec};
 /// what inference on codes needs, and [`new`](Self::new) takes them back, validated.
 ///
 /// ```
-/// use fewbits::{Grid, Groups, QuantizerExt, ScaleType, Scaled};
+/// use fewbits::{Grid, Groups, QuantizerExt, ScaleType, Scaled, Scales};
 ///
 /// // Two rows of three values each, one scale per row.
 /// let groups = Groups::axis(&[2, 3], 0)?;
-/// let quantizer = Scaled::new(Grid::<u8>::new(-7, 7)?, groups, ScaleType::F32, vec![0.5, 2.0], vec![])?;
+/// let scales = Scales::new(ScaleType::F32, vec![0.5, 2.0])?;
+/// let quantizer = Scaled::<Grid, u8>::new(Grid::new(-7, 7)?, groups, scales, vec![])?;
 /// let codes = quantizer.quantize(&[0.9_f32, -3.5, 0.0, 9.0, 4.1, -20.0])?;
 /// let signed: Vec<i32> = codes.iter().map(|&c| i32::from(c) + quantizer.unit().min()).collect();
 /// assert_eq!(signed, [2, -7, 0, 4, 2, -7]);
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scaled<L> {
+pub struct Scaled<L, C = u8> {
     unit: L,
     groups: Groups,
-    scale_type: ScaleType,
-    scales: Vec<f32>,
-    /// One per scale, zeros where the law has no offset, so that one loop serves both.
+    scales: Scales,
+    /// One per group, or none at all.
     offsets: Vec<f32>,
-    has_offsets: bool,
+    /// The lowest and the highest level of the unit, and its radius.
+    ends: (f32, f32),
+    radius: f32,
     /// Some difference or level exceeds `f32::MAX`.
     wide: bool,
+    code: PhantomData<C>,
 }
 
-impl<L: Levels> Scaled<L> {
-    pub(crate) const TAG: u8 = 0x01;
-
-    /// From stored parameters: a positive scale for each group that `scale_type` can hold, and a finite offset for each
-    /// group or none at all.
-    pub fn new(unit: L, groups: Groups, scale_type: ScaleType, scales: Vec<f32>, offsets: Vec<f32>) -> Result<Self> {
-        same_length("scales", groups.count(), scales.len())?;
-        if let Some(index) = scales.iter().position(|&scale| !scale_type.holds(scale)) {
-            return Err(Error::Parameter { what: "scales", index, value: scales[index].into() });
+impl<L: Levels, C: Code> Scaled<L, C> {
+    /// From stored parameters: a scale for each group, and a finite offset for each group or none at all.
+    pub fn new(unit: L, groups: Groups, scales: Scales, offsets: Vec<f32>) -> Result<Self> {
+        let level_count = unit.level_count();
+        if !(1..=1 << 16).contains(&level_count) {
+            return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
         }
-        let has_offsets = !offsets.is_empty();
-        if has_offsets {
+        if u64::from(level_count) > 1 << C::BITS {
+            return Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS });
+        }
+        let ends = (unit.level(0), unit.level(level_count - 1));
+        let radius = unit.radius();
+        for value in [ends.0, ends.1, radius] {
+            if !value.is_finite() {
+                return Err(Error::Parameter { what: "levels", index: 0, value: value.into() });
+            }
+        }
+        same_length("scales", groups.count(), scales.values().len())?;
+        if !offsets.is_empty() {
             same_length("offsets", groups.count(), offsets.len())?;
         }
         if let Some(index) = offsets.iter().position(|offset| !offset.is_finite()) {
             return Err(Error::Parameter { what: "offsets", index, value: offsets[index].into() });
         }
-        let offsets = if has_offsets { offsets } else { vec![0.0; scales.len()] };
-        let (lowest, highest) = Self::ends(&unit);
-        let wide = scales.iter().zip(&offsets).any(|(scale, offset)| {
-            let span = (highest - lowest) * scale;
-            !(span.is_finite() && (lowest * scale + offset).is_finite() && (highest * scale + offset).is_finite())
+        let mut scaled = Self { unit, groups, scales, offsets, ends, radius, wide: false, code: PhantomData };
+        scaled.wide = (0..groups.count()).any(|group| {
+            let (scale, offset) = scaled.group(group);
+            let levels = [ends.0 * scale + offset, ends.1 * scale + offset, (ends.1 - ends.0) * scale];
+            levels.iter().any(|level| !level.is_finite())
         });
-        Ok(Self { unit, groups, scale_type, scales, offsets, has_offsets, wide })
+        Ok(scaled)
     }
+}
 
-    fn ends(unit: &L) -> (f32, f32) {
-        (unit.level(0), unit.level(unit.level_count().saturating_sub(1)))
-    }
+impl<L, C> Scaled<L, C> {
+    pub(crate) const TAG: u8 = 0x01;
 
     /// Where the levels lie, in units of a scale.
     pub fn unit(&self) -> &L {
@@ -88,47 +99,23 @@ impl<L: Levels> Scaled<L> {
 
     /// How scales are stored.
     pub fn scale_type(&self) -> ScaleType {
-        self.scale_type
+        self.scales.scale_type()
     }
 
     /// One positive scale per group, as stored.
     pub fn scales(&self) -> &[f32] {
-        &self.scales
+        self.scales.values()
     }
 
-    /// One offset per group, the value of level 0, or empty where the law has none.
+    /// One offset per group, added after scaling; or empty.
     pub fn offsets(&self) -> &[f32] {
-        if self.has_offsets { &self.offsets } else { &[] }
+        &self.offsets
     }
 
-    /// The values that the codes of a group decode to, in the order of the codes; none for a group beyond the last.
-    pub fn levels(&self, group: usize) -> impl Iterator<Item = f32> {
-        let count = if group < self.scales.len() { self.unit.level_count() } else { 0 };
-        (0..count).map(move |code| {
-            let mut level = [0.0];
-            self.dequantize_group(group, &[L::Code::from_u32(code)], &mut level);
-            level[0]
-        })
-    }
-
+    /// Scale and offset of a group.
     #[inline(always)]
-    fn quantize_group(&self, group: usize, values: &[f32], codes: &mut [L::Code]) {
-        let (scale, offset) = (self.scales[group], self.offsets[group]);
-        if self.wide {
-            scale::quantize_run_wide(scale, offset, values, codes, |x| self.unit.nearest(x));
-        } else {
-            scale::quantize_run(scale, offset, values, codes, |x| self.unit.nearest(x));
-        }
-    }
-
-    #[inline(always)]
-    fn dequantize_group(&self, group: usize, codes: &[L::Code], values: &mut [f32]) {
-        let (scale, offset) = (self.scales[group], self.offsets[group]);
-        if self.wide {
-            scale::dequantize_run_wide(scale, offset, codes, values, |code| self.unit.level(code));
-        } else {
-            scale::dequantize_run(scale, offset, codes, values, |code| self.unit.level(code));
-        }
+    fn group(&self, group: usize) -> (f32, f32) {
+        (self.scales.values()[group], self.offsets.get(group).copied().unwrap_or(0.0))
     }
 
     /// Groups of single values, which change from value to value.
@@ -140,117 +127,164 @@ impl<L: Levels> Scaled<L> {
         same_length("codes", values, codes)?;
         self.groups.check(start, values)
     }
+}
 
-    fn check_codes(&self, codes: &[L::Code]) -> Result<()> {
+impl<L: Levels, C: Code> Scaled<L, C> {
+    /// The values that the codes of a group decode to, in the order of the codes; none for a group beyond the last.
+    pub fn levels(&self, group: usize) -> impl Iterator<Item = f32> {
+        let count = if group < self.groups.count() { self.unit.level_count() } else { 0 };
+        (0..count).map(move |code| {
+            let mut level = [0.0];
+            self.dequantize_group(group, &[C::from_u32(code)], &mut level);
+            level[0]
+        })
+    }
+
+    #[inline(always)]
+    fn quantize_group(&self, group: usize, values: &[f32], codes: &mut [C]) {
+        let (scale, offset) = self.group(group);
+        let nearest = |x| self.unit.nearest(x);
+        if self.wide {
+            scale::quantize_run_wide(scale, offset, values, codes, nearest);
+        } else {
+            scale::quantize_run(scale, offset, values, codes, nearest);
+        }
+    }
+
+    #[inline(always)]
+    fn dequantize_group(&self, group: usize, codes: &[C], values: &mut [f32]) {
+        let (scale, offset) = self.group(group);
+        let level = |code| self.unit.level(code);
+        if self.wide {
+            scale::dequantize_run_wide(scale, offset, codes, values, level);
+        } else {
+            scale::dequantize_run(scale, offset, codes, values, level);
+        }
+    }
+
+    fn check_codes(&self, start: usize, codes: &[C]) -> Result<()> {
         let level_count = self.unit.level_count();
         let largest = codes.iter().copied().max().unwrap_or_default();
-        if largest.to_u32() < level_count || codes.is_empty() {
+        if largest.to_u32() < level_count {
             return Ok(());
         }
         let index = codes.iter().position(|code| code.to_u32() >= level_count).unwrap_or(0);
-        Err(Error::Code { index, code: codes[index].to_u32(), level_count: level_count.into() })
+        let code = codes[index].to_u32();
+        Err(Error::Code { index: start.saturating_add(index), code, level_count: level_count.into() })
     }
 }
 
-impl<L: Levels> Quantizer for Scaled<L> {
-    type Code = L::Code;
+impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
+    type Code = C;
 
     fn level_count(&self) -> u32 {
         self.unit.level_count()
     }
 
-    fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [L::Code]) -> Result<()> {
+    fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [C]) -> Result<()> {
         self.check(start, values.len(), codes.len())?;
-        if self.is_interleaved() {
-            self.groups.for_each_row(start, values.len(), |group, from, to| {
-                let (scales, offsets) = (&self.scales[group..], &self.offsets[group..]);
-                scale::quantize_each(scales, offsets, &values[from..to], &mut codes[from..to], |x| {
-                    self.unit.nearest(x)
-                });
-            });
-        } else {
+        if !self.is_interleaved() {
             self.groups.for_each_run(start, values.len(), |group, from, to| {
                 self.quantize_group(group, &values[from..to], &mut codes[from..to]);
             });
+            return Ok(());
         }
+        self.groups.for_each_row(start, values.len(), |group, from, to| {
+            let (scales, values, codes) = (&self.scales()[group..], &values[from..to], &mut codes[from..to]);
+            let nearest = |x| self.unit.nearest(x);
+            match self.offsets.get(group..) {
+                Some(offsets) if !offsets.is_empty() => {
+                    scale::quantize_each(scales, offsets.iter(), values, codes, nearest);
+                }
+                _ => scale::quantize_each(scales, iter::repeat(&0.0), values, codes, nearest),
+            }
+        });
         Ok(())
     }
 
-    fn dequantize_at(&self, start: usize, codes: &[L::Code], values: &mut [f32]) -> Result<()> {
+    fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
         self.check(start, values.len(), codes.len())?;
-        self.check_codes(codes)?;
-        if self.is_interleaved() {
-            self.groups.for_each_row(start, values.len(), |group, from, to| {
-                let (scales, offsets) = (&self.scales[group..], &self.offsets[group..]);
-                scale::dequantize_each(scales, offsets, &codes[from..to], &mut values[from..to], |c| {
-                    self.unit.level(c)
-                });
-            });
-        } else {
+        self.check_codes(start, codes)?;
+        if !self.is_interleaved() {
             self.groups.for_each_run(start, values.len(), |group, from, to| {
                 self.dequantize_group(group, &codes[from..to], &mut values[from..to]);
             });
+            return Ok(());
         }
+        self.groups.for_each_row(start, values.len(), |group, from, to| {
+            let (scales, codes, values) = (&self.scales()[group..], &codes[from..to], &mut values[from..to]);
+            let level = |code| self.unit.level(code);
+            match self.offsets.get(group..) {
+                Some(offsets) if !offsets.is_empty() => {
+                    scale::dequantize_each(scales, offsets.iter(), codes, values, level);
+                }
+                _ => scale::dequantize_each(scales, iter::repeat(&0.0), codes, values, level),
+            }
+        });
         Ok(())
     }
 
-    fn fitted_len(&self) -> Option<usize> {
-        self.groups.fitted_len()
+    fn check_len(&self, values: usize) -> Result<()> {
+        self.groups.check_len(values)
     }
 
-    /// `scale * (radius + 2^-22 * largest level)`, for the roundings of f32 along the way, plus with an offset 2^-23 of
+    /// `scale * (radius + 2^-22 * largest |level|)`, for the roundings of f32 along the way, plus with offsets 2^-23 of
     /// the largest magnitude of the group, plus the smallest f32. The radius of a uniform grid is one half.
     fn error_bound(&self, index: usize) -> Option<f64> {
         const ROUNDING: f64 = 1.0 / (1 << 22) as f64;
         let group = self.groups.group_of(index);
-        let (scale, offset) = (f64::from(*self.scales.get(group)?), f64::from(self.offsets[group]));
-        let (lowest, highest) = Self::ends(&self.unit);
-        let (lowest, highest) = (f64::from(lowest), f64::from(highest));
+        if group >= self.groups.count() {
+            return None;
+        }
+        let (scale, offset) = self.group(group);
+        let (scale, offset) = (f64::from(scale), f64::from(offset));
+        let (lowest, highest) = (f64::from(self.ends.0), f64::from(self.ends.1));
         let largest_level = lowest.abs().max(highest.abs());
-        let bound = scale * (f64::from(self.unit.radius()) + largest_level * ROUNDING) + f64::from(f32::from_bits(1));
+        let bound = scale * (f64::from(self.radius) + largest_level * ROUNDING) + f64::from(f32::from_bits(1));
         let largest = (lowest * scale + offset).abs().max((highest * scale + offset).abs());
-        Some(if self.has_offsets { bound + largest * ROUNDING / 2.0 } else { bound })
+        Some(if self.offsets.is_empty() { bound } else { bound + largest * ROUNDING / 2.0 })
     }
 
     fn straight_through_at(&self, start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
         self.check(start, values.len(), gradient.len())?;
-        let (lowest, highest) = Self::ends(&self.unit);
-        let (lowest, highest) = (f64::from(lowest - self.unit.radius()), f64::from(highest + self.unit.radius()));
+        let (lowest, highest) = (f64::from(self.ends.0 - self.radius), f64::from(self.ends.1 + self.radius));
         self.groups.for_each_run(start, values.len(), |group, from, to| {
-            let (scale, offset) = (f64::from(self.scales[group]), f64::from(self.offsets[group]));
-            let (low, high) = (lowest * scale + offset, highest * scale + offset);
+            let (scale, offset) = self.group(group);
+            let (low, high) =
+                (lowest * f64::from(scale) + f64::from(offset), highest * f64::from(scale) + f64::from(offset));
             for (g, &x) in gradient[from..to].iter_mut().zip(&values[from..to]) {
                 *g = if (low..=high).contains(&f64::from(x)) { *g } else { 0.0 };
             }
         });
         Ok(())
     }
+}
 
+/// Bit 4 of the flags; the low bits hold the type of the scales, the others are reserved.
+const OFFSETS: u8 = 1 << 4;
+
+impl<L: Levels, C: Code> Describe for Scaled<L, C> {
     fn describe(&self, out: &mut Description) {
         out.stage(Self::TAG, |out| {
-            out.u8(self.scale_type.to_byte() | u8::from(self.has_offsets) << 7);
+            out.u8(self.scale_type().to_byte() | if self.offsets.is_empty() { 0 } else { OFFSETS });
             self.groups.write(out);
         });
-        self.scales.iter().for_each(|&scale| self.scale_type.write(scale, &mut out.side()));
-        self.offsets().iter().for_each(|&offset| out.side().f32(offset));
+        self.scales.write(&mut out.side());
+        self.offsets.iter().for_each(|&offset| out.side().f32(offset));
         self.unit.describe(out);
     }
 }
 
-impl<L: Levels + Restore> Restore for Scaled<L> {
+impl<L: Levels + Restore, C: Code> Restore for Scaled<L, C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let mut bytes = stages.expect(Self::TAG, "a scale")?;
-        let flags = bytes.u8()?;
-        let has_offsets = flags & 0x80 != 0;
-        let scale_type = ScaleType::from_byte(flags & 0x7f)?;
-        let groups = Groups::read(&mut bytes)?;
-        bytes.finish()?;
+        let (flags, groups) = stages.stage(Self::TAG, "a scale", |bytes| Ok((bytes.u8()?, Groups::read(bytes)?)))?;
+        let scale_type = ScaleType::from_byte(flags & !OFFSETS)?;
+        let (offset_count, offset_size) =
+            if flags & OFFSETS == 0 { (0, 0) } else { (groups.count(), size_of::<f32>()) };
         // Nothing is allocated for a count that the bytes at hand do not fill.
-        let size = scale_type.size() + if has_offsets { size_of::<f32>() } else { 0 };
-        let mut side = stages.side(groups.count().saturating_mul(size))?;
-        let scales = (0..groups.count()).map(|_| scale_type.read(&mut side)).collect::<Result<_>>()?;
-        let offset_count = if has_offsets { groups.count() } else { 0 };
+        let mut side = stages.side(groups.count().saturating_mul(scale_type.size() + offset_size))?;
+        let scales = Scales::read(scale_type, groups.count(), &mut side)?;
         let offsets = (0..offset_count).map(|_| side.f32()).collect::<Result<_>>()?;
-        Self::new(L::restore(stages)?, groups, scale_type, scales, offsets)
+        Self::new(L::restore(stages)?, groups, scales, offsets)
     }
 }

@@ -1,18 +1,19 @@
 //! Equal steps: the settings, and the name of what they are fitted to.
 
-use super::{Grid, ScaleType, Scaled, Scaling};
+use super::{
+    Grid, Scaled,
+    scale::{Scaling, scaling_settings},
+};
 use crate::{
     code::Code,
     element::Element,
     error::{Error, Result},
     fit::Fit,
-    groups::Granularity,
 };
-use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 /// A fitted uniform quantizer: `x = scale * (code + min) + offset`, or with half a step more where it is mid-rise.
-pub type UniformQuantizer<C = u8> = Scaled<Grid<C>>;
+pub type UniformQuantizer<C = u8> = Scaled<Grid, C>;
 
 /// Where the levels of a uniform quantizer lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ enum Kind {
 /// let weights = [0.02_f32, -0.31, 0.74, 0.18, -0.09, 0.05];
 /// let quantizer = Uniform::new(4).per_axis(&[2, 3], 0).fit(&weights)?; // one scale per row
 /// let codes = quantizer.quantize(&weights)?;
-/// let restored: Vec<f32> = quantizer.dequantize(&codes)?;
+/// let restored: Vec<f32> = quantizer.dequantize(&codes, 6)?;
 /// for (i, (w, r)) in weights.iter().zip(&restored).enumerate() {
 ///     assert!((w - r).abs() <= 0.5 * quantizer.scales()[i / 3] * 1.000_001);
 /// }
@@ -62,9 +63,8 @@ pub struct Uniform<C = u8> {
 
 impl Uniform<u8> {
     /// Symmetric, one f32 scale for all values, `u8` codes.
-    pub const fn new(bits: u32) -> Self {
-        let scaling = Scaling { granularity: Granularity::Tensor, scale_type: ScaleType::F32 };
-        Self { bits, kind: Kind::Symmetric, scaling, code: PhantomData }
+    pub fn new(bits: u32) -> Self {
+        Self { bits, kind: Kind::Symmetric, scaling: Scaling::default(), code: PhantomData }
     }
 }
 
@@ -72,13 +72,13 @@ impl<C: Code> Uniform<C> {
     /// Levels at `-m..=m`: as many on either side, zero exact. The default.
     #[must_use]
     pub fn symmetric(self) -> Self {
-        Self { kind: Kind::Symmetric, ..self }
+        self.of_kind(Kind::Symmetric)
     }
 
     /// Levels at `-m-1..=m`: every code is used, zero exact.
     #[must_use]
     pub fn full_range(self) -> Self {
-        Self { kind: Kind::FullRange, ..self }
+        self.of_kind(Kind::FullRange)
     }
 
     /// Levels from the smallest value, which is exact, to the largest.
@@ -86,38 +86,22 @@ impl<C: Code> Uniform<C> {
     #[doc(alias = "affine")]
     #[doc(alias = "zero_point")]
     pub fn asymmetric(self) -> Self {
-        Self { kind: Kind::Asymmetric, ..self }
+        self.of_kind(Kind::Asymmetric)
     }
 
     /// Levels half a step to either side of zero, which is no level itself.
     #[must_use]
     pub fn mid_rise(self) -> Self {
-        Self { kind: Kind::MidRise, ..self }
+        self.of_kind(Kind::MidRise)
     }
 
-    /// One scale for every `n` neighbours; the last block may be shorter.
-    #[must_use]
-    #[doc(alias = "group_size")]
-    #[doc(alias = "block_size")]
-    pub fn per_block(mut self, n: usize) -> Self {
-        self.scaling.granularity = Granularity::Block(n);
+    fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self.scaling.offsets = kind == Kind::Asymmetric;
         self
     }
 
-    /// One scale for each index along `axis` of a row-major `shape`.
-    #[must_use]
-    #[doc(alias = "per_channel")]
-    pub fn per_axis(mut self, shape: &[usize], axis: usize) -> Self {
-        self.scaling.granularity = Granularity::Axis { shape: Vec::from(shape), axis };
-        self
-    }
-
-    /// How scales are stored; f32 by default.
-    #[must_use]
-    pub fn scale_type(mut self, scale_type: ScaleType) -> Self {
-        self.scaling.scale_type = scale_type;
-        self
-    }
+    scaling_settings!();
 
     /// The type of the codes in memory; `u8` by default. It changes no byte of an encoded array.
     #[must_use]
@@ -138,7 +122,7 @@ impl<C: Code> Uniform<C> {
         self.scaling.fit_range(self.grid()?, low, high)
     }
 
-    fn grid(&self) -> Result<Grid<C>> {
+    fn grid(&self) -> Result<Grid> {
         let fewest = if self.kind == Kind::Symmetric { 2 } else { 1 };
         if !(fewest..=C::BITS.min(16)).contains(&self.bits) {
             let allowed = match (fewest, C::BITS) {

@@ -8,6 +8,8 @@ use fewbits::{BitPack, Codec, Fit, Quantizer, Result, ScaleType, Uniform, f16};
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
 pub type AnyCodec = Box<dyn Codec<Code = u16>>;
 
+pub const SCALE_TYPES: [ScaleType; 4] = [ScaleType::F32, ScaleType::F16, ScaleType::Bf16, ScaleType::E8M0];
+
 /// From data to a quantizer.
 pub type FitAny = Box<dyn Fn(&[f32]) -> Result<AnyQuantizer>>;
 
@@ -43,7 +45,7 @@ pub fn quantizers() -> Vec<Case> {
             if bits == 1 && kind == "symmetric" {
                 continue;
             }
-            for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::E8M0] {
+            for scale_type in SCALE_TYPES {
                 let settings = settings.clone().scale_type(scale_type);
                 let name = |group: &str| format!("uniform, {kind}, {bits} bits, {group}, {scale_type} scales");
                 cases.push(case(name("tensor"), settings.clone()));

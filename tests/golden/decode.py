@@ -44,7 +44,7 @@ class Reader:
         return self.at == len(self.data)
 
 
-SCALE_SIZES = {0: 4, 1: 2, 2: 1}
+SCALE_SIZES = {0: 4, 1: 2, 2: 1, 3: 2}
 
 
 def scale_of(kind, raw):
@@ -52,6 +52,8 @@ def scale_of(kind, raw):
         return struct.unpack("<f", raw)[0]
     if kind == 1:
         return struct.unpack("<e", raw)[0]
+    if kind == 3:
+        return struct.unpack("<f", b"\0\0" + raw)[0]
     return 2.0 ** (raw[0] - 127)
 
 
@@ -69,10 +71,10 @@ def read_quantizer(stages, side):
     else:
         run, count = scaled.varint(), scaled.varint()
     assert scaled.finished()
-    kind = flags & 0x7F
+    kind = flags & 0x0F
     scales = [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
     offsets = [0.0] * count
-    if flags & 0x80:
+    if flags & 0x10:
         offsets = [struct.unpack("<f", side.bytes(4))[0] for _ in range(count)]
 
     tag, grid = stages.u8(), stages.section()
@@ -139,7 +141,7 @@ def decode(data):
     flags, count = frame.u8(), frame.varint()
     stages, side = frame.section(), frame.section()
     chunk, lengths = count, None
-    if flags & 0x10:
+    if flags & 0x04:
         table = frame.section()
         chunk = table.varint()
         lengths = [table.varint() for _ in range(-(-count // chunk))]

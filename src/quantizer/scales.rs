@@ -1,11 +1,12 @@
-//! How a scale is stored.
+//! Scales: how they are stored, and used as they are stored.
 
 use crate::{
     error::{Error, Result},
     wire::{Reader, Writer},
 };
+use alloc::vec::Vec;
 use core::fmt;
-use half::f16;
+use half::{bf16, f16};
 
 /// How scales are stored. A quantizer works with its scales exactly as they are stored.
 ///
@@ -19,6 +20,8 @@ pub enum ScaleType {
     /// 2 bytes, 6e-8 to 65504. Up to 0.1 % coarser than needed; coarser still below 6e-5, and a scale below 6e-8 is an
     /// error, for what it could resolve is lost.
     F16,
+    /// 2 bytes, the range of f32. Up to 0.8 % coarser than needed.
+    Bf16,
     /// 1 byte: a power of two from 2^-127 to 2^127, as in the OCP microscaling formats. Up to twice as coarse as needed.
     E8M0,
 }
@@ -31,7 +34,7 @@ impl ScaleType {
     pub const fn size(self) -> usize {
         match self {
             Self::F32 => 4,
-            Self::F16 => 2,
+            Self::F16 | Self::Bf16 => 2,
             Self::E8M0 => 1,
         }
     }
@@ -40,6 +43,7 @@ impl ScaleType {
         match self {
             Self::F32 => "f32",
             Self::F16 => "f16",
+            Self::Bf16 => "bf16",
             Self::E8M0 => "E8M0",
         }
     }
@@ -49,6 +53,7 @@ impl ScaleType {
         match self {
             Self::F32 => f32::from_bits(1),
             Self::F16 => f16::from_bits(1).to_f32(),
+            Self::Bf16 => bf16::from_bits(1).to_f32(),
             Self::E8M0 => E8M0_MIN,
         }
     }
@@ -57,7 +62,7 @@ impl ScaleType {
     /// would be more than twice the scale that is needed.
     pub(crate) fn round_outward(self, extent: f64, reach: f64) -> Option<f32> {
         let ideal = extent / reach;
-        // Products of a scale and a reach (a half-integer of at most 17 bits) are exact in f64.
+        // Products are exact in f64 for a reach of up to 29 bits, such as those of grids.
         let covers = |scale: f32| f64::from(scale) * reach >= extent;
         let nearest = ideal as f32;
         let exact = if covers(nearest) { nearest } else { nearest.next_up() };
@@ -69,6 +74,11 @@ impl ScaleType {
                 let up = if covers(nearest.to_f32()) { nearest } else { f16::from_bits(nearest.to_bits() + 1) };
                 up.to_f32()
             }
+            Self::Bf16 => {
+                let nearest = bf16::from_f32(exact);
+                let up = if covers(nearest.to_f32()) { nearest } else { bf16::from_bits(nearest.to_bits() + 1) };
+                up.to_f32()
+            }
             Self::E8M0 if exact <= E8M0_MIN => E8M0_MIN,
             // Adding the mantissa mask carries into the exponent unless the mantissa is zero.
             Self::E8M0 => f32::from_bits((exact.to_bits() + 0x007f_ffff) & 0x7f80_0000),
@@ -77,28 +87,31 @@ impl ScaleType {
     }
 
     /// Whether a scale can be stored as it is.
-    pub(crate) fn holds(self, scale: f32) -> bool {
+    fn holds(self, scale: f32) -> bool {
         let stored = match self {
             Self::F32 => scale,
             Self::F16 => f16::from_f32(scale).to_f32(),
+            Self::Bf16 => bf16::from_f32(scale).to_f32(),
             Self::E8M0 if scale == E8M0_MIN => scale,
             Self::E8M0 => f32::from_bits(scale.to_bits() & 0x7f80_0000),
         };
         stored == scale && scale > 0.0 && scale.is_finite()
     }
 
-    pub(crate) fn write(self, scale: f32, out: &mut Writer<'_>) {
+    fn write(self, scale: f32, out: &mut Writer<'_>) {
         match self {
             Self::F32 => out.f32(scale),
             Self::F16 => out.bytes(&f16::from_f32(scale).to_le_bytes()),
+            Self::Bf16 => out.bytes(&bf16::from_f32(scale).to_le_bytes()),
             Self::E8M0 => out.u8((scale.to_bits() >> 23) as u8),
         }
     }
 
-    pub(crate) fn read(self, bytes: &mut Reader<'_>) -> Result<f32> {
+    fn read(self, bytes: &mut Reader<'_>) -> Result<f32> {
         let scale = match self {
             Self::F32 => f32::from_bits(bytes.u32()?),
-            Self::F16 => f16::from_bits(u16::from_le_bytes([bytes.u8()?, bytes.u8()?])).to_f32(),
+            Self::F16 => f16::from_le_bytes([bytes.u8()?, bytes.u8()?]).to_f32(),
+            Self::Bf16 => bf16::from_le_bytes([bytes.u8()?, bytes.u8()?]).to_f32(),
             Self::E8M0 => match bytes.u8()? {
                 0 => E8M0_MIN,
                 exponent => f32::from_bits(u32::from(exponent) << 23),
@@ -112,6 +125,7 @@ impl ScaleType {
             Self::F32 => 0,
             Self::F16 => 1,
             Self::E8M0 => 2,
+            Self::Bf16 => 3,
         }
     }
 
@@ -120,6 +134,7 @@ impl ScaleType {
             0 => Ok(Self::F32),
             1 => Ok(Self::F16),
             2 => Ok(Self::E8M0),
+            3 => Ok(Self::Bf16),
             _ => Err(Error::Corrupt { what: "scale type", found: byte.into() }),
         }
     }
@@ -128,5 +143,48 @@ impl ScaleType {
 impl fmt::Display for ScaleType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// Positive scales, one per group of values, exactly as they are stored.
+///
+/// ```
+/// use fewbits::{ScaleType, Scales};
+///
+/// assert!(Scales::new(ScaleType::F16, vec![0.125, 3.0]).is_ok());
+/// assert!(Scales::new(ScaleType::F16, vec![0.1]).is_err()); // no f16 is 0.1
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scales {
+    scale_type: ScaleType,
+    values: Vec<f32>,
+}
+
+impl Scales {
+    /// Scales that `scale_type` can hold as they are.
+    pub fn new(scale_type: ScaleType, values: Vec<f32>) -> Result<Self> {
+        match values.iter().position(|&scale| !scale_type.holds(scale)) {
+            Some(index) => Err(Error::Parameter { what: "scales", index, value: values[index].into() }),
+            None => Ok(Self { scale_type, values }),
+        }
+    }
+
+    /// How they are stored.
+    pub fn scale_type(&self) -> ScaleType {
+        self.scale_type
+    }
+
+    /// The scales.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        self.values.iter().for_each(|&scale| self.scale_type.write(scale, out));
+    }
+
+    pub(crate) fn read(scale_type: ScaleType, count: usize, bytes: &mut Reader<'_>) -> Result<Self> {
+        let values = (0..count).map(|_| scale_type.read(bytes)).collect::<Result<_>>()?;
+        Ok(Self { scale_type, values })
     }
 }

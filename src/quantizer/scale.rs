@@ -1,0 +1,206 @@
+//! From values to scales: the settings that every scalar quantizer shares, and how they are fitted.
+
+use super::{Levels, ScaleType, Scaled, Scales, doors::PIECE};
+use crate::{
+    code::Code,
+    element::{Element, check_finite},
+    error::{Error, Result},
+    fit::Fit,
+    groups::{Granularity, Groups},
+    kernel::extrema,
+};
+use alloc::{vec, vec::Vec};
+use core::marker::PhantomData;
+
+/// How scales follow from values: who shares one, how it is stored, and whether there are offsets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Scaling {
+    pub(crate) granularity: Granularity,
+    pub(crate) scale_type: ScaleType,
+    pub(crate) offsets: bool,
+}
+
+/// The settings of scales, on a type with a field `scaling`.
+macro_rules! scaling_settings {
+    () => {
+        /// One scale for every `n` neighbours; the last block may be shorter.
+        #[must_use]
+        #[doc(alias = "group_size")]
+        #[doc(alias = "block_size")]
+        pub fn per_block(mut self, n: usize) -> Self {
+            self.scaling.granularity = crate::Granularity::Block(n);
+            self
+        }
+
+        /// One scale for each index along `axis` of a row-major `shape`.
+        #[must_use]
+        #[doc(alias = "per_channel")]
+        pub fn per_axis(mut self, shape: &[usize], axis: usize) -> Self {
+            self.scaling.granularity = crate::Granularity::Axis { shape: shape.into(), axis };
+            self
+        }
+
+        /// How scales are stored; f32 by default.
+        #[must_use]
+        pub fn scale_type(mut self, scale_type: crate::ScaleType) -> Self {
+            self.scaling.scale_type = scale_type;
+            self
+        }
+    };
+}
+pub(crate) use scaling_settings;
+
+/// Settings: levels of your own, at scales fitted to the extremes of each group of values.
+///
+/// Codes are `u8` unless [`codes`](Self::codes) says otherwise. Fitting takes one pass over the values and allocates two
+/// numbers per group while it looks, and what the result holds.
+///
+/// ```
+/// use fewbits::{Fit, Grid, QuantizerExt, Scale};
+///
+/// // Only positive values matter: 16 levels from zero up, without an offset.
+/// let quantizer = Scale::new(Grid::new(0, 15)?).per_block(4).fit(&[0.3_f32, 0.0, 1.5, -0.1, 30.0])?;
+/// assert_eq!(quantizer.scales(), [0.1, 2.0]);
+/// assert_eq!(quantizer.quantize(&[0.3_f32, 0.0, 1.5, -0.1, 30.0])?, [3, 0, 15, 0, 15]);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scale<L, C = u8> {
+    levels: L,
+    scaling: Scaling,
+    code: PhantomData<C>,
+}
+
+impl<L: Levels> Scale<L> {
+    /// One f32 scale for all values, no offset, `u8` codes.
+    pub fn new(levels: L) -> Self {
+        Self { levels, scaling: Scaling::default(), code: PhantomData }
+    }
+}
+
+impl<L: Levels + Clone, C: Code> Scale<L, C> {
+    scaling_settings!();
+
+    /// Offsets as well: the extremes of each group become the ends of the levels' range.
+    #[must_use]
+    pub fn with_offsets(mut self) -> Self {
+        self.scaling.offsets = true;
+        self
+    }
+
+    /// The type of the codes in memory; `u8` by default. It changes no byte of an encoded array.
+    #[must_use]
+    pub fn codes<D: Code>(self) -> Scale<L, D> {
+        Scale { levels: self.levels, scaling: self.scaling, code: PhantomData }
+    }
+
+    /// A quantizer for values in `low..=high`, without looking at data; values beyond saturate.
+    pub fn fit_range(&self, low: f32, high: f32) -> Result<Scaled<L, C>> {
+        self.scaling.fit_range(self.levels.clone(), low, high)
+    }
+}
+
+impl<T: Element, L: Levels + Clone, C: Code> Fit<T> for Scale<L, C> {
+    type Fitted = Scaled<L, C>;
+
+    fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
+        self.scaling.fit(self.levels.clone(), data)
+    }
+}
+
+impl Scaling {
+    pub(crate) fn fit<T: Element, L: Levels, C: Code>(&self, unit: L, values: &[T]) -> Result<Scaled<L, C>> {
+        if values.is_empty() {
+            return Err(Error::Empty);
+        }
+        let groups = self.granularity.groups(values.len())?;
+        let (lows, highs) = extremes(&groups, values)?;
+        self.scaled(unit, groups, &lows, &highs)
+    }
+
+    /// For a known range, without data.
+    pub(crate) fn fit_range<L: Levels, C: Code>(&self, unit: L, low: f32, high: f32) -> Result<Scaled<L, C>> {
+        if !(low <= high && low.is_finite() && high.is_finite()) {
+            let value = if low.is_finite() { high } else { low };
+            return Err(Error::Setting {
+                name: "range",
+                value: value.into(),
+                allowed: "finite numbers, the lower one first",
+            });
+        }
+        let groups = match &self.granularity {
+            Granularity::Tensor => Groups::tensor(),
+            Granularity::Axis { shape, axis } => Groups::axis(shape, *axis)?,
+            Granularity::Block(n) => {
+                let allowed = "one scale per tensor or axis for a given range: blocks need to know how many they are";
+                return Err(Error::Setting { name: "block", value: *n as f64, allowed });
+            }
+        };
+        self.scaled(unit, groups, &vec![low; groups.count()], &vec![high; groups.count()])
+    }
+
+    fn scaled<L: Levels, C: Code>(&self, unit: L, groups: Groups, lows: &[f32], highs: &[f32]) -> Result<Scaled<L, C>> {
+        let mut scales = Vec::with_capacity(lows.len());
+        let mut offsets = Vec::new();
+        for (group, (&low, &high)) in lows.iter().zip(highs).enumerate() {
+            let (scale, offset) = self.scale(&unit, group, low.into(), high.into())?;
+            scales.push(scale);
+            if self.offsets {
+                offsets.push(offset);
+            }
+        }
+        Scaled::new(unit, groups, Scales::new(self.scale_type, scales)?, offsets)
+    }
+
+    /// Scale and offset of a group whose values lie in `low..=high`.
+    fn scale<L: Levels>(&self, unit: &L, group: usize, low: f64, high: f64) -> Result<(f32, f32)> {
+        let (first, last) = unit.range();
+        let (first, last) = (f64::from(first), f64::from(last));
+        let (extent, reach) = if self.offsets {
+            (high - low, last - first)
+        } else if first >= 0.0 || last > 0.0 && high.max(0.0) * -first >= -low.min(0.0) * last {
+            // The side that needs the larger scale decides; a side without levels saturates.
+            (high.max(0.0), last)
+        } else {
+            (-low.min(0.0), -first)
+        };
+        if extent == 0.0 || reach <= 0.0 {
+            // Any scale restores the value if a level does; otherwise the smallest scale comes closest.
+            let exact = unit.level(unit.nearest(0.0)) == 0.0;
+            return Ok((if exact { 1.0 } else { self.scale_type.smallest() }, low as f32 + 0.0));
+        }
+        let scale = self.scale_type.round_outward(extent, reach).ok_or(Error::ScaleOutOfRange {
+            group,
+            scale: extent / reach,
+            stored_as: self.scale_type.name(),
+        })?;
+        // Adding zero turns -0.0 into 0.0, whichever of the two came first in the data.
+        Ok((scale, (low - first * f64::from(scale)) as f32 + 0.0))
+    }
+}
+
+/// The smallest and the largest value of each group.
+fn extremes<T: Element>(groups: &Groups, values: &[T]) -> Result<(Vec<f32>, Vec<f32>)> {
+    let (mut lows, mut highs) = (vec![f32::INFINITY; groups.count()], vec![f32::NEG_INFINITY; groups.count()]);
+    let mut buffer = [0.0; PIECE];
+    for (i, piece) in values.chunks(PIECE).enumerate() {
+        let start = i * PIECE;
+        let wide = if let Some(wide) = T::as_f32(piece) {
+            wide
+        } else {
+            T::widen_into(piece, &mut buffer[..piece.len()])?;
+            &buffer[..piece.len()]
+        };
+        check_finite(wide, start)?;
+        if groups.run() == 1 {
+            groups.for_each_row(start, wide.len(), |group, from, to| {
+                extrema::enclose_each(&wide[from..to], &mut lows[group..], &mut highs[group..]);
+            });
+        } else {
+            groups.for_each_run(start, wide.len(), |group, from, to| {
+                extrema::enclose(&wide[from..to], &mut lows[group], &mut highs[group]);
+            });
+        }
+    }
+    Ok((lows, highs))
+}
