@@ -2,11 +2,13 @@
 
 #[path = "common/alloc.rs"]
 mod alloc;
+mod common;
 
 use alloc::{Counting, allocations};
+use common::{quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Codec, CodecExt, Coded, Element, ErrorStats, Fit, Frame, Pipeline, PipelineExt, Quantizer, QuantizerExt,
-    ScaleType, Uniform, bf16, f16,
+    BitPack, Codec, CodecExt, Coded, Element, ErrorStats, Frame, Pipeline, PipelineExt, Quantizer, QuantizerExt, bf16,
+    f16,
 };
 
 #[global_allocator]
@@ -18,7 +20,7 @@ fn none(what: &str, run: impl FnOnce()) {
     assert_eq!(allocations(run), 0, "{what} allocates");
 }
 
-fn check<T: Element>(values: &[T], quantizer: &dyn Quantizer<Code = u8>) {
+fn check<T: Element>(values: &[T], quantizer: &dyn Quantizer<Code = u16>) {
     let (mut codes, mut out) = (vec![0; LEN], vec![T::default(); LEN]);
     none("quantize_into", || quantizer.quantize_into(values, &mut codes).unwrap());
     none("dequantize_into", || quantizer.dequantize_into(&codes, &mut out).unwrap());
@@ -26,7 +28,7 @@ fn check<T: Element>(values: &[T], quantizer: &dyn Quantizer<Code = u8>) {
     none("quantize_piece_into", || quantizer.quantize_piece_into(8, &values[8..100], &mut codes[8..100]).unwrap());
     none("dequantize_piece_into", || quantizer.dequantize_piece_into(8, &codes[8..100], &mut out[8..100]).unwrap());
 
-    let codec: &dyn Codec<Code = u8> = &BitPack::of(quantizer);
+    let codec: &dyn Codec<Code = u16> = &BitPack::of(quantizer);
     let mut bytes = vec![0; codec.max_encoded_len(LEN)];
     none("encode_into", || assert_eq!(codec.encode_into(&codes, &mut bytes).unwrap(), bytes.len()));
     none("decode_into", || codec.decode_into(&bytes, &mut codes).unwrap());
@@ -49,16 +51,11 @@ fn fitted_stages_allocate_nothing() {
     let values: Vec<f32> = (0..LEN).map(|i| (i as f32 * 0.37).sin() * 3.0).collect();
     let halves: Vec<f16> = values.iter().map(|&x| f16::from_f32(x)).collect();
     let brains: Vec<bf16> = values.iter().map(|&x| bf16::from_f32(x)).collect();
-    for settings in [
-        Uniform::new(8),
-        Uniform::new(5).asymmetric().per_block(32).scale_type(ScaleType::F16),
-        Uniform::new(3).mid_rise().per_axis(&[100, 100], 1),
-        Uniform::new(4).full_range().per_axis(&[100, 100], 0).scale_type(ScaleType::E8M0),
-    ] {
-        let quantizer = settings.fit(&values).unwrap();
-        check(&values, &quantizer);
-        check(&halves, &quantizer);
-        check(&brains, &quantizer);
+    for case in quantizers().into_iter().chain(shaped_quantizers([100, 10, 10])) {
+        let Ok(quantizer) = (case.fit)(&values) else { continue };
+        check(&values, &*quantizer);
+        check(&halves, &*quantizer);
+        check(&brains, &*quantizer);
         let mut gradient = vec![1.0; LEN];
         none("straight_through_into", || quantizer.straight_through_into(&values, &values, &mut gradient).unwrap());
     }

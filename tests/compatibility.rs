@@ -25,6 +25,7 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
     let halves: Vec<f16> = data.iter().map(|&x| f16::from_f32(x)).collect();
     let brains: Vec<bf16> = data.iter().map(|&x| bf16::from_f32(x)).collect();
     let extremes = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38, 1.0];
+    let largest = [65504.0, -65504.0, 65472.0, 1.0].map(f16::from_f32);
     let fixed = Uniform::new(4).fit_range(-1.0, 1.0).unwrap();
     let empty = Frame::encode::<f32, _>(&Coded::packed(fixed), &[]).unwrap();
     vec![
@@ -44,6 +45,11 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
         ("symmetric-16-u32", encode(&Uniform::new(16).codes::<u32>(), &data, 1000)),
         ("mid-rise-1", encode(&Uniform::new(1).mid_rise(), &data, 1000)),
         ("extremes-asymmetric-8", encode(&Uniform::new(8).asymmetric(), &extremes, 1000)),
+        ("largest-f16-e8m0-scales", encode(&Uniform::new(8).scale_type(ScaleType::E8M0), &largest, 1000)),
+        (
+            "symmetric-6-blocks-bf16-scales",
+            encode(&Uniform::new(6).per_block(8).scale_type(ScaleType::Bf16), &data, 1000),
+        ),
     ]
 }
 

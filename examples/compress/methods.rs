@@ -27,6 +27,7 @@ impl<T: Element> Method<T> {
         Self::new("mid-rise", 1..=16, |i| uniform(i, Uniform::mid_rise)),
         Self::new("symmetric-row", 2..=16, |i| uniform(i, |u| per_row(u, i.shape))),
         Self::new("symmetric-block32-f16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::F16))),
+        Self::new("symmetric-block32-bf16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::Bf16))),
         Self::new("symmetric-block32-e8m0", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::E8M0))),
     ];
 

@@ -27,9 +27,9 @@ pub(crate) fn per_row(bits: u32, layer: &Layer) -> Uniform {
     Uniform::new(bits).per_axis(&layer.shape(), 0)
 }
 
-/// Many scales, so they are stored in half precision.
+/// Many scales, so they are stored in 16 bits.
 fn per_block(bits: u32) -> Uniform {
-    Uniform::new(bits).per_block(32).scale_type(ScaleType::F16)
+    Uniform::new(bits).per_block(32).scale_type(ScaleType::Bf16)
 }
 
 fn fit<S>(settings: &S, layer: &Layer) -> Result<Fitted>

@@ -58,7 +58,7 @@ def scale_of(kind, raw):
 
 
 def read_quantizer(stages, side):
-    """A function from (position, code) to an f32 value."""
+    """Functions from (position, code) to an f32 value, and from a position to the excess that narrowing allows."""
     tag, scaled = stages.u8(), stages.section()
     assert tag == 0x01
     flags = scaled.u8()
@@ -107,7 +107,14 @@ def read_quantizer(stages, side):
             return f32(min(max(level * scales[group] + offsets[group], -largest), largest))
         return f32(f32(level * scales[group]) + offsets[group])
 
-    return value
+    def bound(position):
+        group = 0 if run is None else (position // run) % count
+        excess = scales[group] * (0.5 + max(abs(ends[0]), abs(ends[1])) * 2.0**-22) + 2.0**-149
+        if flags & 0x10:
+            excess += 2.0**-23 * max(abs(end * scales[group] + offsets[group]) for end in ends)
+        return excess
+
+    return value, bound
 
 
 def read_codec(stages):
@@ -125,8 +132,15 @@ def read_codec(stages):
     return codes
 
 
-def narrow(element, x):
+LARGEST = {0: 3.4028234663852886e38, 1: 65504.0, 2: 3.3895313892515355e38}
+
+
+def narrow(element, x, bound):
     """The hexadecimal bits of x as f32, f16 or bf16."""
+    largest = LARGEST[element]
+    if abs(x) > largest:
+        assert abs(x) - largest <= bound, "overflow"
+        x = largest if x > 0 else -largest
     if element == 0:
         return f"{struct.unpack('<I', struct.pack('<f', x))[0]:08x}"
     if element == 1:
@@ -162,13 +176,13 @@ def decode(data):
         assert payload_length == sum(lengths) + 4 * len(lengths)
     assert frame.finished()
 
-    value, codes = read_quantizer(stages, side), read_codec(stages)
+    (value, bound), codes = read_quantizer(stages, side), read_codec(stages)
     assert stages.finished() and side.finished()
     out = []
     for i, stream in enumerate(streams):
         first = i * chunk
         for j, code in enumerate(codes(stream, min(chunk, count - first))):
-            out.append(narrow(flags & 3, value(first + j, code)))
+            out.append(narrow(flags & 3, value(first + j, code), bound(first + j)))
     return out
 
 
