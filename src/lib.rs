@@ -16,7 +16,8 @@ mod groups;
 mod kernel;
 mod wire;
 
-// In the order of the flow: values -> codes -> bytes -> bytes that describe themselves.
+// In the order of the flow: what values are like -> codes -> bytes -> bytes that describe themselves.
+mod calibrate;
 mod quantizer;
 mod codec;
 mod pipeline;
@@ -34,6 +35,8 @@ pub use fit::Fit;
 pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
 pub use wire::{Description, FOREIGN_TAGS, FORMAT_VERSION, Reader, Restore, Stages, Writer};
+
+pub use calibrate::{NanPolicy, QuantileMethod, Quantiles};
 
 pub use quantizer::{Grid, Levels, Quantizer, QuantizerExt, ScaleType, Scaled, Scaling, Uniform, UniformQuantizer};
 
