@@ -241,3 +241,24 @@ pub(crate) fn check_finite(values: &[f32], start: usize) -> Result<()> {
     let index = values.iter().position(|x| !x.is_finite()).unwrap_or(0);
     Err(Error::NonFinite { index: start.saturating_add(index) })
 }
+
+/// Values that are converted in one piece of the stack.
+pub(crate) const PIECE: usize = 4096;
+
+/// Calls `each(position of the first value, values as f32)` for one piece after another, borrowed where they are f32.
+pub(crate) fn for_each_piece<T: Element>(
+    values: &[T],
+    mut each: impl FnMut(usize, &[f32]) -> Result<()>,
+) -> Result<()> {
+    let mut buffer = [0.0; PIECE];
+    for (i, values) in values.chunks(PIECE).enumerate() {
+        if let Some(values) = T::as_f32(values) {
+            each(i * PIECE, values)?;
+        } else {
+            let wide = &mut buffer[..values.len()];
+            T::widen_into(values, wide)?;
+            each(i * PIECE, wide)?;
+        }
+    }
+    Ok(())
+}

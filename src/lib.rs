@@ -18,7 +18,8 @@ mod groups;
 mod kernel;
 mod wire;
 
-// In the order of the flow: values -> codes -> bytes -> bytes that describe themselves.
+// In the order of the flow: what values are like -> codes -> bytes -> bytes that describe themselves.
+mod calibrate;
 mod quantizer;
 mod codec;
 mod pipeline;
@@ -38,6 +39,8 @@ pub use fit::Fit;
 pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
 pub use wire::{FORMAT_VERSION, Reader, Writer};
+
+pub use calibrate::{NanPolicy, QuantileMethod, Quantiles};
 
 pub use quantizer::{
     Grid, Levels, Quantizer, QuantizerExt, Scale, ScaleType, Scaled, Scales, Uniform, UniformQuantizer,

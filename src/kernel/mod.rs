@@ -5,4 +5,5 @@
 
 pub(crate) mod bits;
 pub(crate) mod extrema;
+pub(crate) mod order;
 pub(crate) mod scale;

@@ -4,9 +4,9 @@ use super::Pipeline;
 use crate::{
     codec::{BitPack, Codec},
     description::{Describe, Description, Restore, Stages},
-    element::{Element, Values, ValuesMut},
+    element::{Element, PIECE, Values, ValuesMut},
     error::{Error, Result},
-    quantizer::{PIECE, Quantizer, dequantize_range, quantize_range, room},
+    quantizer::{Quantizer, dequantize_range, quantize_range, room},
 };
 use alloc::vec;
 

@@ -2,13 +2,10 @@
 
 use super::Quantizer;
 use crate::{
-    element::{Element, check_finite},
+    element::{Element, PIECE, check_finite},
     error::{Error, Result, same_length},
 };
 use alloc::{vec, vec::Vec};
-
-/// Values that are converted in one piece of the stack.
-pub(crate) const PIECE: usize = 4096;
 
 /// What every [`Quantizer`] can do, `dyn` ones included, with slices of any [`Element`].
 ///

@@ -14,7 +14,7 @@ mod scales;
 mod uniform;
 
 pub use doors::QuantizerExt;
-pub(crate) use doors::{PIECE, dequantize_range, quantize_range, room};
+pub(crate) use doors::{dequantize_range, quantize_range, room};
 pub use grid::Grid;
 pub use levels::Levels;
 pub use scale::Scale;

@@ -1,9 +1,9 @@
 //! From values to scales: the settings that every scalar quantizer shares, and how they are fitted.
 
-use super::{Levels, ScaleType, Scaled, Scales, doors::PIECE};
+use super::{Levels, ScaleType, Scaled, Scales};
 use crate::{
     code::Code,
-    element::{Element, check_finite},
+    element::{Element, check_finite, for_each_piece},
     error::{Error, Result},
     fit::Fit,
     groups::{Granularity, Groups},
@@ -182,25 +182,18 @@ impl Scaling {
 /// The smallest and the largest value of each group.
 fn extremes<T: Element>(groups: &Groups, values: &[T]) -> Result<(Vec<f32>, Vec<f32>)> {
     let (mut lows, mut highs) = (vec![f32::INFINITY; groups.count()], vec![f32::NEG_INFINITY; groups.count()]);
-    let mut buffer = [0.0; PIECE];
-    for (i, piece) in values.chunks(PIECE).enumerate() {
-        let start = i * PIECE;
-        let wide = if let Some(wide) = T::as_f32(piece) {
-            wide
-        } else {
-            T::widen_into(piece, &mut buffer[..piece.len()])?;
-            &buffer[..piece.len()]
-        };
-        check_finite(wide, start)?;
+    for_each_piece(values, |start, values| {
+        check_finite(values, start)?;
         if groups.run() == 1 {
-            groups.for_each_row(start, wide.len(), |group, from, to| {
-                extrema::enclose_each(&wide[from..to], &mut lows[group..], &mut highs[group..]);
+            groups.for_each_row(start, values.len(), |group, from, to| {
+                extrema::enclose_each(&values[from..to], &mut lows[group..], &mut highs[group..]);
             });
         } else {
-            groups.for_each_run(start, wide.len(), |group, from, to| {
-                extrema::enclose(&wide[from..to], &mut lows[group], &mut highs[group]);
+            groups.for_each_run(start, values.len(), |group, from, to| {
+                extrema::enclose(&values[from..to], &mut lows[group], &mut highs[group]);
             });
         }
-    }
+        Ok(())
+    })?;
     Ok((lows, highs))
 }

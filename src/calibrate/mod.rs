@@ -1,0 +1,10 @@
+//! What values are like, before anything is fitted to them: the numbers that settings are chosen by.
+//!
+//! Nothing here knows of quantizers. Settings and a slice of any element go in, plain f64 numbers come out.
+
+mod method;
+mod quantiles;
+mod ranks;
+
+pub use method::QuantileMethod;
+pub use quantiles::{NanPolicy, Quantiles};
