@@ -109,6 +109,9 @@ pub trait Element: sealed::Sealed + Copy + PartialOrd + Default + Debug + Displa
     fn as_f32_mut(_values: &mut [Self]) -> Option<&mut [f32]> {
         None
     }
+    /// An integer that counts values from zero, in their order; none for NaN.
+    #[doc(hidden)]
+    fn to_ordered(self) -> Option<i32>;
     /// The bytes of the values in the order of this machine.
     #[doc(hidden)]
     fn as_bytes(values: &[Self]) -> &[u8];
@@ -141,6 +144,10 @@ impl Element for f32 {
     fn as_f32_mut(values: &mut [f32]) -> Option<&mut [f32]> {
         Some(values)
     }
+    fn to_ordered(self) -> Option<i32> {
+        let size = (self.to_bits() & 0x7fff_ffff).cast_signed();
+        (!self.is_nan()).then_some(if self.is_sign_negative() { -size } else { size })
+    }
     fn as_bytes(values: &[f32]) -> &[u8] {
         bytemuck::cast_slice(values)
     }
@@ -170,6 +177,10 @@ macro_rules! half_element {
             }
             fn erase_mut(values: &mut [$element]) -> ValuesMut<'_> {
                 ValuesMut::$variant(values)
+            }
+            fn to_ordered(self) -> Option<i32> {
+                let size = i32::from(self.to_bits() & 0x7fff);
+                (!self.is_nan()).then_some(if self.is_sign_negative() { -size } else { size })
             }
             fn as_bytes(values: &[$element]) -> &[u8] {
                 bytemuck::cast_slice(values.reinterpret_cast())

@@ -54,4 +54,6 @@ pub use frame::{Frame, FrameDecoder, FrameWriter, Limits};
 
 pub use front::{decompress, decompress_within};
 
-pub use metrics::{ErrorStats, bits_per_value, compression_ratio};
+pub use metrics::{
+    ErrorStats, abs_error_quantiles, bits_per_value, compression_ratio, entropy, kl_divergence, max_ulp_distance,
+};

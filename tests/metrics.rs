@@ -4,7 +4,10 @@ mod common;
 
 use approx::{assert_abs_diff_eq, assert_relative_eq};
 use common::{Random, gaussian};
-use fewbits::{Error, ErrorStats, bf16, bits_per_value, compression_ratio, f16};
+use fewbits::{
+    Error, ErrorStats, Quantiles, abs_error_quantiles, bf16, bits_per_value, compression_ratio, entropy, f16,
+    kl_divergence, max_ulp_distance,
+};
 use proptest::prelude::*;
 
 /// Sums with a compensation for what rounding lost (Neumaier).
@@ -39,6 +42,27 @@ fn check(x: &[f32], y: &[f32]) {
     if errors > 0.0 && high > low {
         let psnr = 20.0 * (high - low).log10() - 10.0 * (errors / n).log10();
         assert_abs_diff_eq!(stats.psnr_db(), psnr, epsilon = 1e-9);
+    }
+    let (bias, size) = (exact_sum(pairs().map(|(x, y)| y - x)), exact_sum(pairs().map(|(x, y)| (y - x).abs())));
+    assert_relative_eq!(stats.mae(), size / n, max_relative = 1e-12);
+    assert_abs_diff_eq!(stats.bias(), bias / n, epsilon = 1e-12 * stats.mae());
+    let relative = pairs().filter(|&(x, _)| x != 0.0).map(|(x, y)| ((y - x) / x).abs()).fold(0.0, f64::max);
+    assert_eq!(stats.max_relative_error(), relative);
+    assert_eq!(stats.zeros_changed(), pairs().filter(|&(x, y)| x == 0.0 && y != 0.0).count() as u64);
+    if high > low {
+        assert_relative_eq!(stats.nrmse(), (errors / n).sqrt() / (high - low), max_relative = 1e-12);
+        assert_eq!(stats.max_error_of_range(), largest / (high - low));
+    }
+    let (mean_x, mean_y) = (exact_sum(pairs().map(|(x, _)| x)) / n, exact_sum(pairs().map(|(_, y)| y)) / n);
+    let spread_x = exact_sum(pairs().map(|(x, _)| (x - mean_x).powi(2)));
+    let spread_y = exact_sum(pairs().map(|(_, y)| (y - mean_y).powi(2)));
+    let together = exact_sum(pairs().map(|(x, y)| (x - mean_x) * (y - mean_y)));
+    // Where all values are nearly equal, rounding is all there is.
+    if spread_x > 1e-9 * energy && errors > 0.0 {
+        assert_abs_diff_eq!(stats.snr_db(), 10.0 * (spread_x / errors).log10(), epsilon = 1e-6);
+    }
+    if spread_x > 1e-9 * energy && spread_y > 1e-9 * restored {
+        assert_abs_diff_eq!(stats.pearson(), together / (spread_x * spread_y).sqrt(), epsilon = 1e-6);
     }
     let cosine = product / (energy * restored).sqrt();
     if cosine.is_finite() {
@@ -84,6 +108,10 @@ proptest! {
         prop_assert_eq!(merged.range(), whole.range());
         assert_relative_eq!(merged.mse(), whole.mse(), max_relative = 1e-12);
         assert_relative_eq!(merged.cosine(), whole.cosine(), max_relative = 1e-12);
+        assert_abs_diff_eq!(merged.pearson(), whole.pearson(), epsilon = 1e-9);
+        assert_abs_diff_eq!(merged.snr_db(), whole.snr_db(), epsilon = 1e-9);
+        assert_abs_diff_eq!(merged.bias(), whole.bias(), epsilon = 1e-12);
+        prop_assert_eq!(merged.max_relative_error(), whole.max_relative_error());
         prop_assert_eq!(ErrorStats::default().merge(&whole), whole);
         prop_assert_eq!(whole.merge(&ErrorStats::default()), whole);
     }
@@ -140,6 +168,16 @@ fn degenerate_data_has_defined_figures() {
     let lengths = ErrorStats::measure(&[1.0_f32, 2.0], &[1.0_f32]);
     assert_eq!(lengths, Err(Error::Length { what: "restored", expected: 2, actual: 1 }));
 
+    assert_eq!((constant.snr_db(), constant.nrmse(), constant.pearson()), (-infinite, infinite, 0.0));
+    assert_eq!(
+        (identical.snr_db(), identical.nrmse(), identical.pearson(), identical.bias()),
+        (infinite, 0.0, 1.0, 0.0)
+    );
+    assert_eq!((from_zero.max_relative_error(), from_zero.zeros_changed(), from_zero.mae()), (0.0, 2, 1.0));
+    assert_eq!((zeros.nrmse(), zeros.max_error_of_range(), zeros.zeros_changed()), (0.0, 0.0, 0));
+    let more = [empty.mae(), empty.bias(), empty.nrmse(), empty.snr_db(), empty.pearson(), empty.max_relative_error()];
+    assert!(more.iter().all(|x| x.is_nan()));
+
     // The whole range of f32 overflows nothing.
     let extreme = ErrorStats::measure(&[f32::MAX, -f32::MAX], &[-f32::MAX, f32::MAX]).unwrap();
     assert_eq!(extreme.max_abs_error(), 2.0 * f64::from(f32::MAX));
@@ -171,4 +209,48 @@ fn rates() {
     assert_eq!((bits_per_value(34, 32), compression_ratio::<f16>(34, 32)), (8.5, 64.0 / 34.0));
     assert!(bits_per_value(5, 0).is_nan() && compression_ratio::<f32>(0, 5).is_nan());
     assert_eq!(bits_per_value(0, 5), 0.0);
+}
+
+#[test]
+fn quantiles_of_errors() {
+    let (x, y) = (gaussian(3000, 7), gaussian(3000, 8));
+    let mut errors: Vec<f32> = x.iter().zip(&y).map(|(x, y)| (f64::from(*y) - f64::from(*x)).abs() as f32).collect();
+    errors.sort_unstable_by(f32::total_cmp);
+    let found = abs_error_quantiles(Quantiles::new(), &x, &y, &[0.0, 1.0, 0.5]).unwrap();
+    assert_eq!(found[..2], [f64::from(errors[0]), f64::from(errors[2999])]);
+    assert_abs_diff_eq!(found[2], f64::midpoint(errors[1499].into(), errors[1500].into()), epsilon = 1e-12);
+    let stats = ErrorStats::measure(&x, &y).unwrap();
+    assert_eq!(found[1] as f32, stats.max_abs_error() as f32);
+    let refused = abs_error_quantiles(Quantiles::new(), &[1.0_f32, f32::NAN], &[1.0_f32, 2.0], &[0.5]);
+    assert_eq!(refused, Err(Error::NonFinite { index: 1 }));
+    assert!(abs_error_quantiles(Quantiles::new(), &x, &y[1..], &[0.5]).is_err());
+}
+
+#[test]
+fn distances_in_units_in_the_last_place() {
+    let distance = |x: f32, y: f32| max_ulp_distance(&[x], &[y]).unwrap();
+    for x in [0.0, 1.0, -1.0, f32::MIN_POSITIVE, -1e-40, 65536.0, f32::MAX, f32::NEG_INFINITY] {
+        assert_eq!((distance(x, x), distance(x, x.next_up()), distance(x.next_up(), x)), (0, 1, 1), "{x:e}");
+    }
+    assert_eq!(distance(0.0, -0.0), 0);
+    assert_eq!(distance(-f32::from_bits(3), f32::from_bits(4)), 7);
+    assert_eq!(distance(f32::NEG_INFINITY, f32::INFINITY), 2 * 0x7f80_0000);
+    assert_eq!(distance(f32::NAN, f32::NAN), 0);
+    assert_eq!(max_ulp_distance(&[1.0, f32::NAN], &[1.0, 2.0]), Err(Error::NonFinite { index: 1 }));
+    assert_eq!(max_ulp_distance(&[f16::ONE, f16::from_f32(-2.0)], &[f16::ONE, f16::from_f32(-2.5)]), Ok(256));
+    assert_eq!(max_ulp_distance(&[bf16::ONE], &[bf16::from_f32(2.0)]), Ok(128));
+    assert_eq!(max_ulp_distance::<f32>(&[], &[]), Ok(0));
+}
+
+#[test]
+fn information_in_histograms() {
+    assert_eq!((entropy(&[1; 256]), entropy(&[5]), entropy(&[0, 9, 0])), (8.0, 0.0, 0.0));
+    assert!(entropy(&[]).is_nan() && entropy(&[0, 0]).is_nan());
+    assert_eq!(kl_divergence(&[3, 5], &[6, 10]), Ok(0.0));
+    assert!(kl_divergence(&[0], &[1]).unwrap().is_nan() && kl_divergence(&[1], &[1, 2]).is_err());
+    // Cross entropy is entropy and divergence.
+    let (p, q) = ([10_u64, 0, 30, 60], [25_u64, 5, 50, 20]);
+    let cross: f64 = p.iter().zip(q).map(|(&p, q)| -(p as f64) / 100.0 * (q as f64 / 100.0).log2()).sum();
+    assert_abs_diff_eq!(kl_divergence(&p, &q).unwrap(), cross - entropy(&p), epsilon = 1e-12);
+    assert_eq!(entropy(&[u64::MAX, u64::MAX]), 1.0);
 }
