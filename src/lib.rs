@@ -43,7 +43,7 @@ pub use wire::{FORMAT_VERSION, Reader, Writer};
 pub use calibrate::{NanPolicy, QuantileMethod, Quantiles};
 
 pub use quantizer::{
-    Grid, Levels, Quantizer, QuantizerExt, Scale, ScaleType, Scaled, Scales, Uniform, UniformQuantizer,
+    Grid, Levels, Quantizer, QuantizerExt, Range, Scale, ScaleType, Scaled, Scales, Uniform, UniformQuantizer,
 };
 
 pub use codec::{BitPack, Codec, CodecExt};

@@ -71,7 +71,7 @@ fn subnormal_values_are_exact_at_their_own_spacing() {
 #[test]
 fn the_whole_range_of_f32() {
     let values = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38];
-    for case in quantizers() {
+    for case in quantizers().into_iter().filter(|case| !case.clips) {
         match (case.fit)(&values) {
             Ok(quantizer) => {
                 let restored = quantizer.fake_quantize(&values).unwrap();

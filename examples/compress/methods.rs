@@ -1,6 +1,6 @@
 //! The methods, in one table.
 
-use fewbits::{Code, Coded, Element, Fit, Frame, Result, ScaleType, Uniform};
+use fewbits::{Code, Coded, Element, Fit, Frame, Range, Result, ScaleType, Uniform};
 use std::ops::RangeInclusive;
 
 /// What a method is given.
@@ -26,6 +26,7 @@ impl<T: Element> Method<T> {
         Self::new("asymmetric", 1..=16, |i| uniform(i, Uniform::asymmetric)),
         Self::new("mid-rise", 1..=16, |i| uniform(i, Uniform::mid_rise)),
         Self::new("symmetric-row", 2..=16, |i| uniform(i, |u| per_row(u, i.shape))),
+        Self::new("symmetric-row-mse", 2..=16, |i| uniform(i, |u| per_row(u, i.shape).range(Range::Mse))),
         Self::new("symmetric-block32-f16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::F16))),
         Self::new("symmetric-block32-bf16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::Bf16))),
         Self::new("symmetric-block32-e8m0", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::E8M0))),

@@ -1,7 +1,7 @@
 //! The quantizers that are compared.
 
 use crate::network::Layer;
-use fewbits::{Fit, Quantizer, Result, ScaleType, Uniform};
+use fewbits::{Fit, Quantizer, Range, Result, ScaleType, Uniform};
 
 /// Any fitted quantizer with codes of at most 8 bits.
 pub(crate) type Fitted = Box<dyn Quantizer<Code = u8>>;
@@ -13,12 +13,14 @@ pub(crate) struct Method {
 }
 
 #[rustfmt::skip] // One line per method.
-pub(crate) const METHODS: [Method; 6] = [
+pub(crate) const METHODS: [Method; 8] = [
     Method { name: "symmetric", fit: |bits, layer| fit(&Uniform::new(bits), layer) },
     Method { name: "full range", fit: |bits, layer| fit(&Uniform::new(bits).full_range(), layer) },
     Method { name: "asymmetric", fit: |bits, layer| fit(&Uniform::new(bits).asymmetric(), layer) },
     Method { name: "mid-rise", fit: |bits, layer| fit(&Uniform::new(bits).mid_rise(), layer) },
     Method { name: "symmetric, per row", fit: |bits, layer| fit(&per_row(bits, layer), layer) },
+    Method { name: "mid-rise, least error", fit: |bits, layer| fit(&Uniform::new(bits).mid_rise().range(Range::Mse), layer) },
+    Method { name: "per row, least error", fit: |bits, layer| fit(&per_row(bits, layer).range(Range::Mse), layer) },
     Method { name: "symmetric, blocks of 32", fit: |bits, layer| fit(&per_block(bits), layer) },
 ];
 

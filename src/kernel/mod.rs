@@ -7,3 +7,4 @@ pub(crate) mod bits;
 pub(crate) mod extrema;
 pub(crate) mod order;
 pub(crate) mod scale;
+pub(crate) mod sums;

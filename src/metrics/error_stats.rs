@@ -1,10 +1,13 @@
 //! Statistics of restored values against the original.
 
-use super::sums::{Moments, largest, sums};
+use super::moments::Moments;
 use crate::{
     element::{Element, check_finite},
     error::{Result, same_length},
-    kernel::extrema,
+    kernel::{
+        extrema,
+        sums::{largest, sums},
+    },
 };
 use num_traits::Float;
 
@@ -118,15 +121,15 @@ impl ErrorStats {
         extrema::enclose(x, &mut low, &mut high);
         (block.low, block.high) = (low.into(), high.into());
         // Few sums in each pass, so that they stay in registers; the block stays in the first-level cache.
-        block.sums = sums(x, y, |x, y| [y - x, (y - x).abs(), (y - x) * (y - x)]);
+        block.sums = sums(x, y, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]);
         block.zeros_changed = x.iter().zip(y).map(|(&x, &y)| u32::from(x == 0.0 && y != 0.0)).sum::<u32>().into();
         block.moments = Moments::of(x, y);
-        block.max_abs = largest(x, y, |x, y| (y - x).abs());
+        block.max_abs = largest(x, y, |x, y| error(x, y).abs());
         // 0 / 0 is NaN, which is larger than nothing.
-        block.max_relative = largest(x, y, |x, y| (if x == 0.0 { 0.0 } else { y - x } / x).abs());
+        block.max_relative = largest(x, y, |x, y| (if x == 0.0 { 0.0 } else { error(x, y) } / f64::from(x)).abs());
         if self.len == 0 || block.max_abs > self.max_abs {
-            let error = |(&x, &y): (&f32, &f32)| (f64::from(y) - f64::from(x)).abs();
-            block.max_abs_index = x.iter().zip(y).position(|pair| error(pair) == block.max_abs).unwrap_or(0) as u64;
+            let is_largest = |(&x, &y): (&f32, &f32)| error(x, y).abs() == block.max_abs;
+            block.max_abs_index = x.iter().zip(y).position(is_largest).unwrap_or(0) as u64;
         }
         block
     }
@@ -278,6 +281,12 @@ fn widen<'a, T: Element>(values: &'a [T], buffer: &'a mut [f32; BLOCK]) -> Resul
     let wide = &mut buffer[..values.len()];
     T::widen_into(values, wide)?;
     Ok(wide)
+}
+
+/// `d`, exact unless the two are of very different size.
+#[inline(always)]
+fn error(x: f32, y: f32) -> f64 {
+    f64::from(y) - f64::from(x)
 }
 
 /// `xy / √(xx yy)`.

@@ -2,9 +2,9 @@
 
 mod entropy;
 mod error_stats;
+mod moments;
 mod pairs;
 mod rate;
-mod sums;
 
 pub use entropy::{entropy, kl_divergence};
 pub use error_stats::ErrorStats;

@@ -8,6 +8,7 @@
 mod doors;
 mod grid;
 mod levels;
+mod range;
 mod scale;
 mod scaled;
 mod scales;
@@ -17,6 +18,7 @@ pub use doors::QuantizerExt;
 pub(crate) use doors::{dequantize_range, quantize_range, room};
 pub use grid::Grid;
 pub use levels::Levels;
+pub use range::Range;
 pub use scale::Scale;
 pub use scaled::Scaled;
 pub use scales::{ScaleType, Scales};

@@ -1,6 +1,9 @@
 //! From values to scales: the settings that every scalar quantizer shares, and how they are fitted.
 
-use super::{Levels, ScaleType, Scaled, Scales};
+use super::{
+    Levels, ScaleType, Scaled, Scales,
+    range::{Range, Search},
+};
 use crate::{
     code::Code,
     element::{Element, check_finite, for_each_piece},
@@ -13,11 +16,12 @@ use alloc::{vec, vec::Vec};
 use core::marker::PhantomData;
 
 /// How scales follow from values: who shares one, how it is stored, and whether there are offsets.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Scaling {
     pub(crate) granularity: Granularity,
     pub(crate) scale_type: ScaleType,
     pub(crate) offsets: bool,
+    pub(crate) range: Range,
 }
 
 /// The settings of scales, on a type with a field `scaling`.
@@ -46,6 +50,15 @@ macro_rules! scaling_settings {
             self.scaling.scale_type = scale_type;
             self
         }
+
+        /// Which values a scale has to reach; all of its group by default.
+        #[must_use]
+        #[doc(alias = "clip")]
+        #[doc(alias = "observer")]
+        pub fn range(mut self, range: crate::Range) -> Self {
+            self.scaling.range = range;
+            self
+        }
     };
 }
 pub(crate) use scaling_settings;
@@ -64,7 +77,7 @@ pub(crate) use scaling_settings;
 /// assert_eq!(quantizer.quantize(&[0.3_f32, 0.0, 1.5, -0.1, 30.0])?, [3, 0, 15, 0, 15]);
 /// # Ok::<(), fewbits::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scale<L, C = u8> {
     levels: L,
     scaling: Scaling,
@@ -113,9 +126,28 @@ impl Scaling {
         if values.is_empty() {
             return Err(Error::Empty);
         }
+        self.range.check()?;
         let groups = self.granularity.groups(values.len())?;
         let (lows, highs) = extremes(&groups, values)?;
-        self.scaled(unit, groups, &lows, &highs)
+        if self.range == Range::MinMax {
+            return self
+                .scaled(unit, groups, |unit, group| self.scale(unit, group, lows[group].into(), highs[group].into()));
+        }
+        let (values, starts) = grouped(&groups, values)?;
+        self.scaled(unit, groups, |unit, group| {
+            let values = &values[starts[group]..starts[group + 1]];
+            let (low, high) = self.range.ends(values, lows[group], highs[group], self.offsets)?;
+            let (low, high) = (f64::from(low), f64::from(high));
+            let whole = self.scale(unit, group, low, high)?;
+            // The search is in f32, in which differences of larger values could overflow.
+            let searchable = low < high && -low.min(-high) < f64::from(f32::MAX / 4.0);
+            if self.range != Range::Mse || !searchable {
+                return Ok(whole);
+            }
+            let fit = |low, high| self.scale(unit, group, low, high).ok();
+            let search = Search { unit, values, scale_type: self.scale_type, offsets: self.offsets, fit };
+            Ok(search.run(low, high).unwrap_or(whole))
+        })
     }
 
     /// For a known range, without data.
@@ -136,14 +168,19 @@ impl Scaling {
                 return Err(Error::Setting { name: "block", value: *n as f64, allowed });
             }
         };
-        self.scaled(unit, groups, &vec![low; groups.count()], &vec![high; groups.count()])
+        self.scaled(unit, groups, |unit, group| self.scale(unit, group, low.into(), high.into()))
     }
 
-    fn scaled<L: Levels, C: Code>(&self, unit: L, groups: Groups, lows: &[f32], highs: &[f32]) -> Result<Scaled<L, C>> {
-        let mut scales = Vec::with_capacity(lows.len());
+    fn scaled<L: Levels, C: Code>(
+        &self,
+        unit: L,
+        groups: Groups,
+        fit: impl Fn(&L, usize) -> Result<(f32, f32)>,
+    ) -> Result<Scaled<L, C>> {
+        let mut scales = Vec::with_capacity(groups.count());
         let mut offsets = Vec::new();
-        for (group, (&low, &high)) in lows.iter().zip(highs).enumerate() {
-            let (scale, offset) = self.scale(&unit, group, low.into(), high.into())?;
+        for group in 0..groups.count() {
+            let (scale, offset) = fit(&unit, group)?;
             scales.push(scale);
             if self.offsets {
                 offsets.push(offset);
@@ -167,15 +204,19 @@ impl Scaling {
         if extent == 0.0 || reach <= 0.0 {
             // Any scale restores the value if a level does; otherwise the smallest scale comes closest.
             let exact = unit.level(unit.nearest(0.0)) == 0.0;
-            return Ok((if exact { 1.0 } else { self.scale_type.smallest() }, low as f32 + 0.0));
+            return Ok((if exact { 1.0 } else { self.scale_type.smallest() }, self.offset(low)));
         }
         let scale = self.scale_type.round_outward(extent, reach).ok_or(Error::ScaleOutOfRange {
             group,
             scale: extent / reach,
             stored_as: self.scale_type.name(),
         })?;
+        Ok((scale, self.offset(low - first * f64::from(scale))))
+    }
+
+    fn offset(&self, offset: f64) -> f32 {
         // Adding zero turns -0.0 into 0.0, whichever of the two came first in the data.
-        Ok((scale, (low - first * f64::from(scale)) as f32 + 0.0))
+        if self.offsets { offset as f32 + 0.0 } else { 0.0 }
     }
 }
 
@@ -196,4 +237,23 @@ fn extremes<T: Element>(groups: &Groups, values: &[T]) -> Result<(Vec<f32>, Vec<
         Ok(())
     })?;
     Ok((lows, highs))
+}
+
+/// The values of one group behind those of the other, and where each group starts; the last start is the end.
+fn grouped<T: Element>(groups: &Groups, values: &[T]) -> Result<(Vec<f32>, Vec<usize>)> {
+    let mut starts = vec![0; groups.count() + 1];
+    groups.for_each_run(0, values.len(), |group, from, to| starts[group + 1] += to - from);
+    for group in 0..groups.count() {
+        starts[group + 1] += starts[group];
+    }
+    let mut next = starts.clone();
+    let mut out = vec![0.0; values.len()];
+    for_each_piece(values, |start, values| {
+        groups.for_each_run(start, values.len(), |group, from, to| {
+            out[next[group]..next[group] + (to - from)].copy_from_slice(&values[from..to]);
+            next[group] += to - from;
+        });
+        Ok(())
+    })?;
+    Ok((out, starts))
 }

@@ -53,7 +53,7 @@ enum Kind {
 /// assert_eq!(precise.offsets(), [-0.31]);
 /// # Ok::<(), fewbits::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Uniform<C = u8> {
     bits: u32,
     kind: Kind,

@@ -3,7 +3,7 @@
 //! A new quantizer joins all laws by one line in [`quantizers`], a new codec by one line in [`codecs`].
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
-use fewbits::{BitPack, Codec, Fit, Quantizer, Result, ScaleType, Uniform, f16};
+use fewbits::{BitPack, Codec, Fit, Quantizer, Range, Result, ScaleType, Uniform, f16};
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
 pub type AnyCodec = Box<dyn Codec<Code = u16>>;
@@ -17,6 +17,8 @@ pub type FitAny = Box<dyn Fn(&[f32]) -> Result<AnyQuantizer>>;
 pub struct Case {
     pub name: String,
     pub fit: FitAny,
+    /// It may clip values that it was fitted to.
+    pub clips: bool,
 }
 
 fn case<S>(name: impl Into<String>, settings: S) -> Case
@@ -24,7 +26,7 @@ where
     S: Fit<f32, Fitted: Quantizer<Code = u16> + 'static> + 'static,
 {
     let fit = move |data: &[f32]| -> Result<AnyQuantizer> { Ok(Box::new(settings.fit(data)?)) };
-    Case { name: name.into(), fit: Box::new(fit) }
+    Case { name: name.into(), fit: Box::new(fit), clips: false }
 }
 
 fn uniform(bits: u32) -> Uniform<u16> {
@@ -54,6 +56,14 @@ pub fn quantizers() -> Vec<Case> {
             }
         }
     }
+    for range in [Range::Percentile(0.9), Range::MeanStd(1.5), Range::Mse] {
+        for (kind, settings) in [("symmetric", uniform(4)), ("asymmetric", uniform(3).asymmetric())] {
+            for (group, settings) in [("tensor", settings.clone()), ("blocks of 11", settings.clone().per_block(11))] {
+                let name = format!("uniform, {kind}, {group}, {range:?}");
+                cases.push(Case { clips: true, ..case(name, settings.range(range)) });
+            }
+        }
+    }
     cases
 }
 
@@ -65,7 +75,11 @@ pub fn shaped_quantizers(shape: [usize; 3]) -> Vec<Case> {
             let asymmetric = uniform(5).asymmetric().per_axis(&shape, axis).scale_type(ScaleType::F16);
             [
                 case(format!("uniform, symmetric, axis {axis}"), symmetric),
-                case(format!("uniform, asymmetric, axis {axis}"), asymmetric),
+                case(format!("uniform, asymmetric, axis {axis}"), asymmetric.clone()),
+                Case {
+                    clips: true,
+                    ..case(format!("uniform, least squares, axis {axis}"), asymmetric.range(Range::Mse))
+                },
             ]
         })
         .collect()
