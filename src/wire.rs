@@ -120,6 +120,10 @@ impl<'a> Reader<'a> {
         if x.is_finite() { Ok(x) } else { Err(Error::Corrupt { what: "parameter is not finite", found: bits.into() }) }
     }
 
+    pub(crate) fn u64(&mut self) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
     pub(crate) fn u32(&mut self) -> Result<u32> {
         Ok(u32::from_le_bytes(self.array()?))
     }

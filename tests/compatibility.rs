@@ -7,7 +7,10 @@
 mod common;
 
 use common::gaussian;
-use fewbits::{Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, ScaleType, Uniform, bf16, f16};
+use fewbits::{
+    Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, Rounding, ScaleType, Seed, Uniform, bf16,
+    f16,
+};
 use std::{fmt::Write, fs, path::PathBuf};
 
 const SHAPE: [usize; 3] = [5, 6, 7];
@@ -45,6 +48,10 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
         ("symmetric-16-u32", encode(&Uniform::new(16).codes::<u32>(), &data, 1000)),
         ("mid-rise-1", encode(&Uniform::new(1).mid_rise(), &data, 1000)),
         ("extremes-asymmetric-8", encode(&Uniform::new(8).asymmetric(), &extremes, 1000)),
+        (
+            "dithered-4-blocks-chunked",
+            encode(&Uniform::new(4).per_block(32).rounding(Rounding::Dither(Seed::new(77))), &data, 50),
+        ),
         ("largest-f16-e8m0-scales", encode(&Uniform::new(8).scale_type(ScaleType::E8M0), &largest, 1000)),
         (
             "symmetric-6-blocks-bf16-scales",

@@ -87,3 +87,30 @@ pub(crate) fn dequantize_run_wide<C: Code>(
         *x = wide.clamp(-f64::from(f32::MAX), f64::from(f32::MAX)) as f32;
     }
 }
+
+/// As [`quantize_run_wide`], for a law that depends on the position of a value; the first one is at `start`.
+pub(crate) fn quantize_run_at<C: Code>(
+    (scale, offset): (f32, f32),
+    start: usize,
+    values: &[f32],
+    codes: &mut [C],
+    choose: impl Fn(usize, f64) -> u32,
+) {
+    for (i, (code, &x)) in codes.iter_mut().zip(values).enumerate() {
+        *code = C::from_u32(choose(start + i, (f64::from(x) - f64::from(offset)) / f64::from(scale)));
+    }
+}
+
+/// As [`dequantize_run_wide`], for levels that depend on the position of a code; the first one is at `start`.
+pub(crate) fn dequantize_run_at<C: Code>(
+    (scale, offset): (f32, f32),
+    start: usize,
+    codes: &[C],
+    values: &mut [f32],
+    level: impl Fn(usize, u32) -> f64,
+) {
+    for (i, (x, code)) in values.iter_mut().zip(codes).enumerate() {
+        let wide = level(start + i, code.to_u32()) * f64::from(scale) + f64::from(offset);
+        *x = wide.clamp(-f64::from(f32::MAX), f64::from(f32::MAX)) as f32;
+    }
+}

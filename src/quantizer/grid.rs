@@ -88,6 +88,21 @@ impl Levels for Grid {
         (x + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits().wrapping_add_signed(self.min))
     }
 
+    fn nearest_half_away(&self, x: f32) -> u32 {
+        let code = self.nearest(x);
+        // Half a step away from a level that is nearer to zero: the next one, if there is one.
+        let rest = x - self.level(code);
+        match (rest == 0.5 && x > 0.0, rest == -0.5 && x < 0.0) {
+            (true, _) => (code + 1).min(self.level_count() - 1),
+            (_, true) => code.saturating_sub(1),
+            _ => code,
+        }
+    }
+
+    fn has_unit_steps(&self) -> bool {
+        true
+    }
+
     fn range(&self) -> (f32, f32) {
         let (first, last) = (self.min as f32 + self.shift(), self.max as f32 + self.shift());
         let is_symmetric = self.min < 0 && matches!(self.max + self.min, -1 | 0);

@@ -21,6 +21,16 @@ pub trait Levels: Describe + Debug + Send + Sync {
     /// every `x`, infinities included.
     fn nearest(&self, x: f32) -> u32;
 
+    /// As [`nearest`](Self::nearest), but between two levels the one farther from zero. By default nothing differs.
+    fn nearest_half_away(&self, x: f32) -> u32 {
+        self.nearest(x)
+    }
+
+    /// Whether neighbouring levels are 1 apart, which dither needs.
+    fn has_unit_steps(&self) -> bool {
+        false
+    }
+
     /// The interval that values are scaled into. Without an offset, zero stays zero: the scale is the smallest that
     /// brings all values of a group inside. With an offset, the extremes of a group are mapped to its ends.
     fn range(&self) -> (f32, f32);

@@ -1,7 +1,7 @@
 //! From values to scales: the settings that every scalar quantizer shares, and how they are fitted.
 
 use super::{
-    Levels, ScaleType, Scaled, Scales,
+    Levels, Rounding, ScaleType, Scaled, Scales,
     range::{Range, Search},
 };
 use crate::{
@@ -22,6 +22,7 @@ pub(crate) struct Scaling {
     pub(crate) scale_type: ScaleType,
     pub(crate) offsets: bool,
     pub(crate) range: Range,
+    pub(crate) rounding: Rounding,
 }
 
 /// The settings of scales, on a type with a field `scaling`.
@@ -57,6 +58,13 @@ macro_rules! scaling_settings {
         #[doc(alias = "observer")]
         pub fn range(mut self, range: crate::Range) -> Self {
             self.scaling.range = range;
+            self
+        }
+
+        /// How a value between two levels becomes one of them; to the nearest by default.
+        #[must_use]
+        pub fn rounding(mut self, rounding: crate::Rounding) -> Self {
+            self.scaling.rounding = rounding;
             self
         }
     };
@@ -186,7 +194,7 @@ impl Scaling {
                 offsets.push(offset);
             }
         }
-        Scaled::new(unit, groups, Scales::new(self.scale_type, scales)?, offsets)
+        Scaled::new(unit, groups, Scales::new(self.scale_type, scales)?, offsets)?.with_rounding(self.rounding)
     }
 
     /// Scale and offset of a group whose values lie in `low..=high`.

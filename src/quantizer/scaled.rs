@@ -1,6 +1,6 @@
 //! Scalar levels at many scales: the quantizer behind uniform, and behind every table of levels.
 
-use super::{Levels, Quantizer, ScaleType, Scales};
+use super::{Levels, Quantizer, Rounding, ScaleType, Scales, Seed, rounding::dither};
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
@@ -47,6 +47,7 @@ pub struct Scaled<L, C = u8> {
     radius: f32,
     /// Some difference or level exceeds `f32::MAX`.
     wide: bool,
+    rounding: Rounding,
     code: PhantomData<C>,
 }
 
@@ -74,13 +75,28 @@ impl<L: Levels, C: Code> Scaled<L, C> {
         if let Some(index) = offsets.iter().position(|offset| !offset.is_finite()) {
             return Err(Error::Parameter { what: "offsets", index, value: offsets[index].into() });
         }
-        let mut scaled = Self { unit, groups, scales, offsets, ends, radius, wide: false, code: PhantomData };
+        let (wide, rounding, code) = (false, Rounding::Nearest, PhantomData);
+        let mut scaled = Self { unit, groups, scales, offsets, ends, radius, wide, rounding, code };
         scaled.wide = (0..groups.count()).any(|group| {
             let (scale, offset) = scaled.group(group);
             let levels = [ends.0 * scale + offset, ends.1 * scale + offset, (ends.1 - ends.0) * scale];
             levels.iter().any(|level| !level.is_finite())
         });
         Ok(scaled)
+    }
+
+    /// The same quantizer with another rounding, such as a seed for the next round.
+    pub fn with_rounding(mut self, rounding: Rounding) -> Result<Self> {
+        if matches!(rounding, Rounding::Dither(_)) && !self.unit.has_unit_steps() {
+            let value = self.unit.level_count().into();
+            return Err(Error::Setting {
+                name: "levels under dither",
+                value,
+                allowed: "levels in steps of 1, as a `Grid`",
+            });
+        }
+        self.rounding = rounding;
+        Ok(self)
     }
 }
 
@@ -110,6 +126,11 @@ impl<L, C> Scaled<L, C> {
     /// One offset per group, added after scaling; or empty.
     pub fn offsets(&self) -> &[f32] {
         &self.offsets
+    }
+
+    /// How values become levels.
+    pub fn rounding(&self) -> Rounding {
+        self.rounding
     }
 
     /// Scale and offset of a group.
@@ -183,6 +204,14 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
 
     fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [C]) -> Result<()> {
         self.check(start, values.len(), codes.len())?;
+        if self.rounding != Rounding::Nearest {
+            self.groups.for_each_run(start, values.len(), |group, from, to| {
+                let (values, codes) = (&values[from..to], &mut codes[from..to]);
+                let choose = |index, x| self.rounding.choose(&self.unit, index, x);
+                scale::quantize_run_at(self.group(group), start + from, values, codes, choose);
+            });
+            return Ok(());
+        }
         if !self.is_interleaved() {
             self.groups.for_each_run(start, values.len(), |group, from, to| {
                 self.quantize_group(group, &values[from..to], &mut codes[from..to]);
@@ -205,6 +234,14 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
     fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
         self.check(start, values.len(), codes.len())?;
         self.check_codes(start, codes)?;
+        if let Rounding::Dither(seed) = self.rounding {
+            self.groups.for_each_run(start, values.len(), |group, from, to| {
+                let (codes, values) = (&codes[from..to], &mut values[from..to]);
+                let level = |index, code| f64::from(self.unit.level(code)) - dither(seed, index);
+                scale::dequantize_run_at(self.group(group), start + from, codes, values, level);
+            });
+            return Ok(());
+        }
         if !self.is_interleaved() {
             self.groups.for_each_run(start, values.len(), |group, from, to| {
                 self.dequantize_group(group, &codes[from..to], &mut values[from..to]);
@@ -228,7 +265,8 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
         self.groups.check_len(values)
     }
 
-    /// `scale * (radius + 2^-22 * largest |level|)`, for the roundings of f32 along the way, plus with offsets 2^-23 of
+    /// `scale * (radius + 2^-22 * largest |level|)`, twice the radius with stochastic rounding and with dither; for the
+    /// roundings of f32 along the way, plus with offsets 2^-23 of
     /// the largest magnitude of the group, plus the smallest f32. The radius of a uniform grid is one half.
     fn error_bound(&self, index: usize) -> Option<f64> {
         const ROUNDING: f64 = 1.0 / (1 << 22) as f64;
@@ -240,7 +278,8 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
         let (scale, offset) = (f64::from(scale), f64::from(offset));
         let (lowest, highest) = (f64::from(self.ends.0), f64::from(self.ends.1));
         let largest_level = lowest.abs().max(highest.abs());
-        let bound = scale * (f64::from(self.radius) + largest_level * ROUNDING) + f64::from(f32::from_bits(1));
+        let radius = self.rounding.reach() * f64::from(self.radius);
+        let bound = scale * (radius + largest_level * ROUNDING) + f64::from(f32::from_bits(1));
         let largest = (lowest * scale + offset).abs().max((highest * scale + offset).abs());
         Some(if self.offsets.is_empty() { bound } else { bound + largest * ROUNDING / 2.0 })
     }
@@ -260,14 +299,22 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
     }
 }
 
-/// Bit 4 of the flags; the low bits hold the type of the scales, the others are reserved.
+/// Bits of the flags; the low four hold the type of the scales, the others are reserved.
 const OFFSETS: u8 = 1 << 4;
+const DITHER: u8 = 1 << 5;
 
 impl<L: Levels, C: Code> Describe for Scaled<L, C> {
     fn describe(&self, out: &mut Description) {
         out.stage(Self::TAG, |out| {
-            out.u8(self.scale_type().to_byte() | if self.offsets.is_empty() { 0 } else { OFFSETS });
+            let offsets = if self.offsets.is_empty() { 0 } else { OFFSETS };
+            // Other roundings are a matter of the encoder alone.
+            let Rounding::Dither(seed) = self.rounding else {
+                out.u8(self.scale_type().to_byte() | offsets);
+                return self.groups.write(out);
+            };
+            out.u8(self.scale_type().to_byte() | offsets | DITHER);
             self.groups.write(out);
+            out.bytes(&seed.get().to_le_bytes());
         });
         self.scales.write(&mut out.side());
         self.offsets.iter().for_each(|&offset| out.side().f32(offset));
@@ -277,14 +324,23 @@ impl<L: Levels, C: Code> Describe for Scaled<L, C> {
 
 impl<L: Levels + Restore, C: Code> Restore for Scaled<L, C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let (flags, groups) = stages.stage(Self::TAG, "a scale", |bytes| Ok((bytes.u8()?, Groups::read(bytes)?)))?;
-        let scale_type = ScaleType::from_byte(flags & !OFFSETS)?;
+        let (flags, groups, rounding) = stages.stage(Self::TAG, "a scale", |bytes| {
+            let (flags, groups) = (bytes.u8()?, Groups::read(bytes)?);
+            let rounding = match flags & DITHER {
+                0 => Rounding::Nearest,
+                _ => Rounding::Dither(Seed::new(bytes.u64()?)),
+            };
+            Ok((flags, groups, rounding))
+        })?;
+        let scale_type = ScaleType::from_byte(flags & !(OFFSETS | DITHER))?;
         let (offset_count, offset_size) =
             if flags & OFFSETS == 0 { (0, 0) } else { (groups.count(), size_of::<f32>()) };
         // Nothing is allocated for a count that the bytes at hand do not fill.
         let mut side = stages.side(groups.count().saturating_mul(scale_type.size() + offset_size))?;
         let scales = Scales::read(scale_type, groups.count(), &mut side)?;
         let offsets = (0..offset_count).map(|_| side.f32()).collect::<Result<_>>()?;
-        Self::new(L::restore(stages)?, groups, scales, offsets)
+        let scaled = Self::new(L::restore(stages)?, groups, scales, offsets)?;
+        let undithered = Error::Corrupt { what: "dither of levels without steps", found: flags.into() };
+        scaled.with_rounding(rounding).map_err(|_| undithered)
     }
 }

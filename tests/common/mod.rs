@@ -3,7 +3,7 @@
 //! A new quantizer joins all laws by one line in [`quantizers`], a new codec by one line in [`codecs`].
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
-use fewbits::{BitPack, Codec, Fit, Quantizer, Range, Result, ScaleType, Uniform, f16};
+use fewbits::{BitPack, Codec, Fit, Quantizer, Range, Result, Rounding, ScaleType, Seed, Uniform, f16};
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
 pub type AnyCodec = Box<dyn Codec<Code = u16>>;
@@ -19,6 +19,8 @@ pub struct Case {
     pub fit: FitAny,
     /// It may clip values that it was fitted to.
     pub clips: bool,
+    /// Chance decides, so that values restored once may change again.
+    pub random: bool,
 }
 
 fn case<S>(name: impl Into<String>, settings: S) -> Case
@@ -26,7 +28,7 @@ where
     S: Fit<f32, Fitted: Quantizer<Code = u16> + 'static> + 'static,
 {
     let fit = move |data: &[f32]| -> Result<AnyQuantizer> { Ok(Box::new(settings.fit(data)?)) };
-    Case { name: name.into(), fit: Box::new(fit), clips: false }
+    Case { name: name.into(), fit: Box::new(fit), clips: false, random: false }
 }
 
 fn uniform(bits: u32) -> Uniform<u16> {
@@ -61,6 +63,15 @@ pub fn quantizers() -> Vec<Case> {
             for (group, settings) in [("tensor", settings.clone()), ("blocks of 11", settings.clone().per_block(11))] {
                 let name = format!("uniform, {kind}, {group}, {range:?}");
                 cases.push(Case { clips: true, ..case(name, settings.range(range)) });
+            }
+        }
+    }
+    for rounding in [Rounding::HalfAway, Rounding::Stochastic(Seed::new(1)), Rounding::Dither(Seed::new(2))] {
+        for (kind, settings) in [("symmetric", uniform(5)), ("asymmetric", uniform(2).asymmetric())] {
+            for (group, settings) in [("tensor", settings.clone()), ("blocks of 9", settings.clone().per_block(9))] {
+                let name = format!("uniform, {kind}, {group}, {rounding:?}");
+                let random = rounding != Rounding::HalfAway;
+                cases.push(Case { random, ..case(name, settings.rounding(rounding)) });
             }
         }
     }

@@ -44,6 +44,14 @@ class Reader:
         return self.at == len(self.data)
 
 
+def splitmix(seed, index):
+    mask = 2**64 - 1
+    z = seed + (index + 1) * 0x9E3779B97F4A7C15 & mask
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
+    return z ^ z >> 31
+
+
 SCALE_SIZES = {0: 4, 1: 2, 2: 1, 3: 2}
 
 
@@ -70,6 +78,7 @@ def read_quantizer(stages, side):
         count = -(-length // run)
     else:
         run, count = scaled.varint(), scaled.varint()
+    seed = struct.unpack("<Q", scaled.bytes(8))[0] if flags & 0x20 else None
     assert scaled.finished()
     kind = flags & 0x0F
     scales = [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
@@ -103,13 +112,15 @@ def read_quantizer(stages, side):
         assert code < levels
         group = 0 if run is None else (position // run) % count
         level = code + lowest + shift
-        if wide:
+        if seed is not None:
+            level -= (splitmix(seed, position) >> 40) / 2.0**24 - 0.5
+        if wide or seed is not None:
             return f32(min(max(level * scales[group] + offsets[group], -largest), largest))
         return f32(f32(level * scales[group]) + offsets[group])
 
     def bound(position):
         group = 0 if run is None else (position // run) % count
-        excess = scales[group] * (0.5 + max(abs(ends[0]), abs(ends[1])) * 2.0**-22) + 2.0**-149
+        excess = scales[group] * ((0.5 if seed is None else 1.0) + max(abs(ends[0]), abs(ends[1])) * 2.0**-22) + 2.0**-149
         if flags & 0x10:
             excess += 2.0**-23 * max(abs(end * scales[group] + offsets[group]) for end in ends)
         return excess
