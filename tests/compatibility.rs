@@ -8,8 +8,8 @@ mod common;
 
 use common::gaussian;
 use fewbits::{
-    Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, Rounding, ScaleType, Seed, Uniform, bf16,
-    f16,
+    Blocks, Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, Rounding, ScaleType, Seed, Uniform,
+    bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -51,6 +51,14 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
         (
             "dithered-4-blocks-chunked",
             encode(&Uniform::new(4).per_block(32).rounding(Rounding::Dither(Seed::new(77))), &data, 50),
+        ),
+        ("self-scaled-4-bf16", Frame::encode(&Blocks::uniform(4, 64).unwrap(), &brains).unwrap()),
+        (
+            "self-scaled-3-f16-chunked",
+            FrameWriter::new(&Blocks::uniform(3, 10).unwrap().scale_type(ScaleType::E8M0))
+                .chunk_len(100)
+                .encode(&halves)
+                .unwrap(),
         ),
         ("largest-f16-e8m0-scales", encode(&Uniform::new(8).scale_type(ScaleType::E8M0), &largest, 1000)),
         (

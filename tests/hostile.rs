@@ -8,7 +8,7 @@ mod common;
 use alloc::{Counting, peak_bytes};
 use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Coded, Describe, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, Quantizer, Restore, ScaleType,
+    BitPack, Blocks, Coded, Describe, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, Quantizer, Restore, ScaleType,
     Uniform, UniformQuantizer, bf16, f16,
 };
 
@@ -43,6 +43,10 @@ fn frames() -> Vec<Vec<u8>> {
             let pipeline = Coded::new(&quantizer, codec);
             frames.push(FrameWriter::new(&pipeline).chunk_len(24).encode(&data).unwrap());
         }
+    }
+    for blocks in [Blocks::uniform(2, 16).unwrap(), Blocks::uniform(9, 7).unwrap().scale_type(ScaleType::E8M0)] {
+        frames.push(FrameWriter::new(&blocks).chunk_len(35).encode(&data).unwrap());
+        frames.push(Frame::encode(&blocks, &halves).unwrap());
     }
     let quantizer = Uniform::new(11).codes::<u32>().fit(&data).unwrap();
     frames.push(Frame::encode(&Coded::packed(quantizer.clone()), &data).unwrap());

@@ -5,7 +5,7 @@ use crate::{
     codec::{BitPack, Codec},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
-    pipeline::{Coded, Pipeline},
+    pipeline::{Blocks, Coded, Pipeline},
     quantizer::{Grid, Quantizer, Scaled, UniformQuantizer},
 };
 use alloc::boxed::Box;
@@ -33,9 +33,18 @@ impl<C: Code> Restore for Box<dyn Codec<Code = C>> {
     }
 }
 
-/// A quantizer and a codec, with the narrowest codes that both can have.
+/// Self-scaled blocks, or a quantizer and a codec with the narrowest codes that both can have.
 impl Restore for Box<dyn Pipeline> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        const BLOCKS: u8 = Blocks::<Grid>::TAG;
+        if stages.peek() == Some(BLOCKS) {
+            let mut ahead = stages.clone();
+            ahead.next()?;
+            return match ahead.peek() {
+                Some(Grid::TAG) => Ok(Box::new(Blocks::<Grid>::restore(stages)?)),
+                levels => Err(unknown(levels.unwrap_or(0), "the levels of built-in blocks")),
+            };
+        }
         match coded::<u8>(stages) {
             Err(Error::CodeWidth { .. }) => match coded::<u16>(stages) {
                 Err(Error::CodeWidth { .. }) => coded::<u32>(stages),

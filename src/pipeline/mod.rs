@@ -1,7 +1,9 @@
 //! Values <-> bytes: any way there and back.
 
+mod blocks;
 mod coded;
 
+pub use blocks::Blocks;
 pub use coded::Coded;
 
 use crate::{

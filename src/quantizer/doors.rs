@@ -173,31 +173,33 @@ where
         // Asked twice, because a borrow that is returned on one path only would last for both.
         return T::as_f32_mut(values).map_or(Ok(()), |values| quantizer.dequantize_at(start, codes, values));
     }
+    let bound = |index| quantizer.error_bound(index).unwrap_or(0.0);
     let Some(step) = piece_of(quantizer) else {
         let mut wide = vec![0.0; values.len()];
         quantizer.dequantize_at(start, codes, &mut wide)?;
-        return narrow(quantizer, start, &mut wide, values);
+        return narrow(start, &mut wide, values, bound);
     };
     let mut buffer = [0.0; PIECE];
     for (i, values) in values.chunks_mut(step).enumerate() {
         let (at, wide) = (i * step, &mut buffer[..values.len()]);
         let (from, to) = (quantizer.code_len(at), quantizer.code_len(at + values.len()));
         quantizer.dequantize_at(start + at, &codes[from..to], wide)?;
-        narrow(quantizer, start + at, wide, values)?;
+        narrow(start + at, wide, values, bound)?;
     }
     Ok(())
 }
 
-/// Narrows levels; one beyond the largest element must be within the error bound of it.
-fn narrow<Q, T>(quantizer: &Q, start: usize, wide: &mut [f32], values: &mut [T]) -> Result<()>
-where
-    Q: Quantizer + ?Sized,
-    T: Element,
-{
+/// Narrows levels, the first of which is at `start`; one beyond the largest element must be within its `bound` of it.
+pub(crate) fn narrow<T: Element>(
+    start: usize,
+    wide: &mut [f32],
+    values: &mut [T],
+    bound: impl Fn(usize) -> f64,
+) -> Result<()> {
     if wide.iter().fold(false, |beyond, x| beyond | (x.abs() > T::MAX)) {
         for (i, x) in wide.iter_mut().enumerate() {
             let excess = f64::from(x.abs()) - f64::from(T::MAX);
-            if excess > 0.0 && excess > quantizer.error_bound(start + i).unwrap_or(0.0) {
+            if excess > 0.0 && excess > bound(start + i) {
                 return Err(Error::Overflow { index: start + i, value: *x, requested: T::DTYPE });
             }
             *x = x.clamp(-T::MAX, T::MAX);

@@ -16,13 +16,15 @@ mod scales;
 mod uniform;
 
 pub use doors::QuantizerExt;
-pub(crate) use doors::{dequantize_range, quantize_range, room};
+pub(crate) use doors::{dequantize_range, narrow, quantize_range, room};
 pub use grid::Grid;
 pub use levels::Levels;
 pub use range::Range;
 pub use rounding::{Rounding, Seed};
 pub use scale::Scale;
+pub(crate) use scale::Scaling;
 pub use scaled::Scaled;
+pub(crate) use scaled::rounding_bound;
 pub use scales::{ScaleType, Scales};
 pub use uniform::{Uniform, UniformQuantizer};
 

@@ -198,7 +198,7 @@ impl Scaling {
     }
 
     /// Scale and offset of a group whose values lie in `low..=high`.
-    fn scale<L: Levels>(&self, unit: &L, group: usize, low: f64, high: f64) -> Result<(f32, f32)> {
+    pub(crate) fn scale<L: Levels>(&self, unit: &L, group: usize, low: f64, high: f64) -> Result<(f32, f32)> {
         let (first, last) = unit.range();
         let (first, last) = (f64::from(first), f64::from(last));
         let (extent, reach) = if self.offsets {

@@ -269,18 +269,14 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
     /// roundings of f32 along the way, plus with offsets 2^-23 of
     /// the largest magnitude of the group, plus the smallest f32. The radius of a uniform grid is one half.
     fn error_bound(&self, index: usize) -> Option<f64> {
-        const ROUNDING: f64 = 1.0 / (1 << 22) as f64;
         let group = self.groups.group_of(index);
         if group >= self.groups.count() {
             return None;
         }
         let (scale, offset) = self.group(group);
-        let (scale, offset) = (f64::from(scale), f64::from(offset));
-        let (lowest, highest) = (f64::from(self.ends.0), f64::from(self.ends.1));
-        let largest_level = lowest.abs().max(highest.abs());
-        let radius = self.rounding.reach() * f64::from(self.radius);
-        let bound = scale * (radius + largest_level * ROUNDING) + f64::from(f32::from_bits(1));
-        let largest = (lowest * scale + offset).abs().max((highest * scale + offset).abs());
+        let bound = rounding_bound(scale, self.rounding.reach() * f64::from(self.radius), self.ends);
+        let end = |level: f32| (f64::from(level) * f64::from(scale) + f64::from(offset)).abs();
+        let largest = end(self.ends.0).max(end(self.ends.1));
         Some(if self.offsets.is_empty() { bound } else { bound + largest * ROUNDING / 2.0 })
     }
 
@@ -297,6 +293,16 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
         });
         Ok(())
     }
+}
+
+/// What an f32 operation or two can add to an error, in parts of the result.
+const ROUNDING: f64 = 1.0 / (1 << 22) as f64;
+
+/// How far a value can be from the level it was rounded to, `radius` units of the scale and what f32 adds. `ends` are the
+/// outermost levels.
+pub(crate) fn rounding_bound(scale: f32, radius: f64, ends: (f32, f32)) -> f64 {
+    let largest_level = f64::from(ends.0.abs().max(ends.1.abs()));
+    f64::from(scale) * (radius + largest_level * ROUNDING) + f64::from(f32::from_bits(1))
 }
 
 /// Bits of the flags; the low four hold the type of the scales, the others are reserved.

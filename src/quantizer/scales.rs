@@ -98,16 +98,17 @@ impl ScaleType {
         stored == scale && scale > 0.0 && scale.is_finite()
     }
 
-    fn write(self, scale: f32, out: &mut Writer<'_>) {
+    /// The scale in the first [`size`](Self::size) bytes.
+    pub(crate) fn encode(self, scale: f32) -> [u8; 4] {
         match self {
-            Self::F32 => out.f32(scale),
-            Self::F16 => out.bytes(&f16::from_f32(scale).to_le_bytes()),
-            Self::Bf16 => out.bytes(&bf16::from_f32(scale).to_le_bytes()),
-            Self::E8M0 => out.u8((scale.to_bits() >> 23) as u8),
+            Self::F32 => scale.to_le_bytes(),
+            Self::F16 => u32::from(f16::from_f32(scale).to_bits()).to_le_bytes(),
+            Self::Bf16 => u32::from(bf16::from_f32(scale).to_bits()).to_le_bytes(),
+            Self::E8M0 => (scale.to_bits() >> 23).to_le_bytes(),
         }
     }
 
-    fn read(self, bytes: &mut Reader<'_>) -> Result<f32> {
+    pub(crate) fn read(self, bytes: &mut Reader<'_>) -> Result<f32> {
         let scale = match self {
             Self::F32 => f32::from_bits(bytes.u32()?),
             Self::F16 => f16::from_le_bytes([bytes.u8()?, bytes.u8()?]).to_f32(),
@@ -180,7 +181,9 @@ impl Scales {
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        self.values.iter().for_each(|&scale| self.scale_type.write(scale, out));
+        for &scale in &self.values {
+            out.bytes(&self.scale_type.encode(scale)[..self.scale_type.size()]);
+        }
     }
 
     pub(crate) fn read(scale_type: ScaleType, count: usize, bytes: &mut Reader<'_>) -> Result<Self> {

@@ -86,12 +86,7 @@ def read_quantizer(stages, side):
     if flags & 0x10:
         offsets = [struct.unpack("<f", side.bytes(4))[0] for _ in range(count)]
 
-    tag, grid = stages.u8(), stages.section()
-    assert tag == 0x02
-    mid_rise, zigzag, levels = grid.u8(), grid.varint(), grid.varint()
-    assert grid.finished()
-    lowest = (zigzag >> 1) ^ -(zigzag & 1)
-
+    first, levels = read_grid(stages)
     largest = f32(3.4028234663852886e38)
 
     def overflows(x):
@@ -100,8 +95,7 @@ def read_quantizer(stages, side):
         except OverflowError:
             return True
 
-    shift = 0.5 if mid_rise else 0.0
-    ends = (lowest + shift, lowest + levels - 1 + shift)
+    ends = (first, first + levels - 1)
     wide = any(
         overflows((ends[1] - ends[0]) * s)
         or any(overflows(e * s) or overflows(f32(e * s) + o) for e in ends)
@@ -111,7 +105,7 @@ def read_quantizer(stages, side):
     def value(position, code):
         assert code < levels
         group = 0 if run is None else (position // run) % count
-        level = code + lowest + shift
+        level = code + first
         if seed is not None:
             level -= (splitmix(seed, position) >> 40) / 2.0**24 - 0.5
         if wide or seed is not None:
@@ -128,6 +122,46 @@ def read_quantizer(stages, side):
     return value, bound
 
 
+def read_grid(stages):
+    tag, grid = stages.u8(), stages.section()
+    assert tag == 0x02
+    mid_rise, zigzag, levels = grid.u8(), grid.varint(), grid.varint()
+    assert grid.finished()
+    lowest = (zigzag >> 1) ^ -(zigzag & 1)
+    return lowest + (0.5 if mid_rise else 0.0), levels
+
+
+def unpack(data, width, count):
+    assert len(data) == (count * width + 7) // 8
+    bits = int.from_bytes(data, "little")
+    assert bits >> (count * width) == 0, "pad bits"
+    return [bits >> (i * width) & ((1 << width) - 1) for i in range(count)]
+
+
+def read_blocks(stages):
+    """A function from the stream of some values to pairs of an f32 value and the excess that narrowing allows."""
+    tag, blocks = stages.u8(), stages.section()
+    assert tag == 0x10
+    kind, block = blocks.u8(), blocks.varint()
+    assert blocks.finished()
+    first, levels = read_grid(stages)
+    width = max(1, (levels - 1).bit_length())
+
+    def values(data, count):
+        stream, out = Reader(data), []
+        for start in range(0, count, block):
+            scale = scale_of(kind, stream.bytes(SCALE_SIZES[kind]))
+            here = min(block, count - start)
+            bound = scale * (0.5 + max(abs(first), abs(first + levels - 1)) * 2.0**-22) + 2.0**-149
+            for code in unpack(stream.bytes((here * width + 7) // 8), width, here):
+                assert code < levels
+                out.append((f32((first + code) * scale), bound))
+        assert stream.finished()
+        return out
+
+    return values
+
+
 def read_codec(stages):
     tag, codec = stages.u8(), stages.section()
     assert tag == 0x40
@@ -135,10 +169,7 @@ def read_codec(stages):
     assert codec.finished()
 
     def codes(data, count):
-        assert len(data) == (count * width + 7) // 8
-        bits = int.from_bytes(data, "little")
-        assert bits >> (count * width) == 0, "pad bits"
-        return [bits >> (i * width) & ((1 << width) - 1) for i in range(count)]
+        return unpack(data, width, count)
 
     return codes
 
@@ -187,9 +218,16 @@ def decode(data):
         assert payload_length == sum(lengths) + 4 * len(lengths)
     assert frame.finished()
 
+    out = []
+    if stages.data[0] == 0x10:
+        values = read_blocks(stages)
+        assert stages.finished() and side.finished()
+        for i, stream in enumerate(streams):
+            for x, bound in values(stream, min(chunk, count - i * chunk)):
+                out.append(narrow(flags & 3, x, bound))
+        return out
     (value, bound), codes = read_quantizer(stages, side), read_codec(stages)
     assert stages.finished() and side.finished()
-    out = []
     for i, stream in enumerate(streams):
         first = i * chunk
         for j, code in enumerate(codes(stream, min(chunk, count - first))):

@@ -1,0 +1,258 @@
+//! Blocks that carry their scale: nothing is fitted, nothing is remembered.
+
+use super::Pipeline;
+use crate::{
+    code::Code,
+    description::{Describe, Description, Restore, Stages},
+    element::{Element, PIECE, Values, ValuesMut, check_finite},
+    error::{Error, Result},
+    kernel::{bits, extrema, scale},
+    quantizer::{Grid, Levels, ScaleType, Scaling, narrow, rounding_bound},
+    wire::Reader,
+};
+
+/// Self-scaled blocks: each block of values is scaled by its own largest magnitude, and the scale travels in front of its
+/// codes. Dynamic quantization, for caches and streams whose values are not known beforehand.
+///
+/// There is no fit, no state and no allocation, and the rate is fixed: a block takes the bytes of its scale and
+/// `ceil(block * width / 8)` bytes of codes, least significant bit first, where `width` is what the levels need. Any block
+/// can be written, overwritten and read alone. The last block of an array may be shorter.
+///
+/// The error of a value is at most `scale * radius` of the levels, half a scale for a uniform grid, plus roundings.
+/// Cost per value: two passes to encode (largest magnitude, then a division and a rounding), one to decode.
+///
+/// # One head of a key-value cache
+///
+/// ```
+/// use fewbits::{Blocks, Pipeline, PipelineExt, bf16};
+///
+/// const HEAD: usize = 128;
+/// let format = Blocks::uniform(4, 64)?; // two scales a head
+/// let page = format.encoded_len(HEAD).unwrap_or_default();
+/// assert_eq!(page, 2 * (2 + 32)); // bytes: a bf16 scale and 64 codes of 4 bits, twice
+///
+/// let keys: Vec<bf16> = (0..HEAD).map(|i| bf16::from_f32((i as f32 * 0.3).sin())).collect();
+/// let mut cache = vec![0; 1000 * page];
+/// let slot = 17;
+/// format.encode_into(&keys, &mut cache[slot * page..][..page])?;
+/// let mut restored = [bf16::ZERO; HEAD];
+/// format.decode_into(&cache[slot * page..][..page], &mut restored)?;
+/// assert!(keys.iter().zip(restored).all(|(k, r)| (k.to_f32() - r.to_f32()).abs() < 0.08));
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blocks<L> {
+    levels: L,
+    block: usize,
+    scale_type: ScaleType,
+}
+
+/// Codes of a block are at most 16 bits wide.
+type BlockCode = u16;
+
+impl Blocks<Grid> {
+    /// Symmetric uniform levels of `bits` bits, 2 to 16, or the two levels of a mid-rise grid at 1 bit; bf16 scales.
+    pub const fn uniform(bits: u32, block: usize) -> Result<Self> {
+        let grid = match bits {
+            1 => Grid::mid_rise(-1, 0),
+            2..=16 => Grid::new(1 - (1 << (bits - 1)), (1 << (bits - 1)) - 1),
+            _ => Err(Error::Setting { name: "bits", value: bits as f64, allowed: "1 to 16 bits" }),
+        };
+        match grid {
+            Ok(grid) => Self::new(grid, block),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<L> Blocks<L> {
+    pub(crate) const TAG: u8 = 0x10;
+
+    /// Blocks of `block` values, 1 to 4096, at levels of your own; bf16 scales, which have the range of f32.
+    pub const fn new(levels: L, block: usize) -> Result<Self>
+    where
+        L: Copy,
+    {
+        if block == 0 || block > PIECE {
+            return Err(Error::Setting { name: "block", value: block as f64, allowed: "1 to 4096 values" });
+        }
+        Ok(Self { levels, block, scale_type: ScaleType::Bf16 })
+    }
+
+    /// How scales are stored.
+    #[must_use]
+    pub const fn scale_type(mut self, scale_type: ScaleType) -> Self {
+        self.scale_type = scale_type;
+        self
+    }
+
+    /// Where the levels lie, in units of a scale.
+    pub const fn levels(&self) -> &L {
+        &self.levels
+    }
+}
+
+impl<L: Levels> Blocks<L> {
+    /// Bits of a code.
+    fn width(&self) -> u32 {
+        (u32::BITS - self.levels.level_count().saturating_sub(1).leading_zeros()).clamp(1, BlockCode::BITS)
+    }
+
+    /// Bytes of a block of `values` values.
+    fn block_len(&self, values: usize) -> usize {
+        self.scale_type.size() + (values * self.width() as usize).div_ceil(8)
+    }
+
+    fn bytes_of(&self, values: usize) -> usize {
+        let rest = values % self.block;
+        let rest = if rest == 0 { 0 } else { self.block_len(rest) };
+        (values / self.block).saturating_mul(self.block_len(self.block)).saturating_add(rest)
+    }
+
+    fn check(&self, start: usize) -> Result<()> {
+        let (block, level_count) = (self.block, self.levels.level_count());
+        if !(1..=1 << BlockCode::BITS).contains(&level_count) {
+            return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
+        }
+        if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
+    }
+
+    /// The lowest and the highest level.
+    fn ends(&self) -> (f32, f32) {
+        (self.levels.level(0), self.levels.level(self.levels.level_count().saturating_sub(1)))
+    }
+
+    /// Some level or the distance of two exceeds `f32::MAX`.
+    fn is_wide(&self, scale: f32) -> bool {
+        let (lowest, highest) = self.ends();
+        !((highest - lowest) * scale).is_finite()
+    }
+
+    fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.check(start)?;
+        let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
+        let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
+        let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
+        let blocks = values.chunks(self.block).zip(bytes.chunks_mut(self.block_len(self.block)));
+        for (i, (values, bytes)) in blocks.enumerate() {
+            let (at, codes) = (start + i * self.block, &mut codes[..values.len()]);
+            if let Some(values) = T::as_f32(values) {
+                self.encode_block(at, values, codes, bytes)?;
+            } else {
+                let wide = &mut buffer[..values.len()];
+                T::widen_into(values, wide)?;
+                self.encode_block(at, wide, codes, bytes)?;
+            }
+        }
+        Ok(needed)
+    }
+
+    fn encode_block(&self, at: usize, values: &[f32], codes: &mut [BlockCode], bytes: &mut [u8]) -> Result<()> {
+        check_finite(values, at)?;
+        let (mut low, mut high) = (0.0, 0.0);
+        extrema::enclose(values, &mut low, &mut high);
+        let scaling = Scaling { scale_type: self.scale_type, ..Scaling::default() };
+        let (scale, _) = scaling.scale(&self.levels, at / self.block, low.into(), high.into())?;
+        let nearest = |x| self.levels.nearest(x);
+        if self.is_wide(scale) {
+            scale::quantize_run_wide(scale, 0.0, values, codes, nearest);
+        } else {
+            scale::quantize_run(scale, 0.0, values, codes, nearest);
+        }
+        let (head, packed) = bytes.split_at_mut(self.scale_type.size());
+        head.copy_from_slice(&self.scale_type.encode(scale)[..self.scale_type.size()]);
+        bits::pack(self.width(), codes, packed);
+        Ok(())
+    }
+
+    fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
+        self.check(start)?;
+        let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
+        let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
+        let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
+        let blocks = values.chunks_mut(self.block).zip(bytes.chunks(self.block_len(self.block)));
+        for (i, (values, bytes)) in blocks.enumerate() {
+            let codes = &mut codes[..values.len()];
+            if let Some(values) = T::as_f32_mut(values) {
+                self.decode_block(bytes, codes, values)?;
+                continue;
+            }
+            let wide = &mut buffer[..values.len()];
+            let scale = self.decode_block(bytes, codes, wide)?;
+            let bound = |_| rounding_bound(scale, self.levels.radius().into(), self.ends());
+            narrow(start + i * self.block, wide, values, bound)?;
+        }
+        Ok(needed)
+    }
+
+    /// Fills `values`; returns the scale.
+    fn decode_block(&self, bytes: &[u8], codes: &mut [BlockCode], values: &mut [f32]) -> Result<f32> {
+        let mut reader = Reader::new(bytes);
+        let scale = self.scale_type.read(&mut reader)?;
+        let pad = bits::unpack(self.width(), reader.rest, codes);
+        if pad != 0 {
+            return Err(Error::Corrupt { what: "pad bits", found: pad.into() });
+        }
+        let largest = codes.iter().copied().max().unwrap_or_default().to_u32();
+        if largest >= self.levels.level_count() {
+            return Err(Error::Corrupt { what: "code", found: largest.into() });
+        }
+        let level = |code| self.levels.level(code);
+        if self.is_wide(scale) {
+            scale::dequantize_run_wide(scale, 0.0, codes, values, level);
+        } else {
+            scale::dequantize_run(scale, 0.0, codes, values, level);
+        }
+        Ok(scale)
+    }
+}
+
+impl<L: Levels> Pipeline for Blocks<L> {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        self.bytes_of(values)
+    }
+
+    fn encoded_len(&self, values: usize) -> Option<usize> {
+        Some(self.bytes_of(values))
+    }
+
+    fn block(&self) -> usize {
+        self.block
+    }
+
+    fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        match values {
+            Values::F32(values) => self.encode_values(start, values, bytes),
+            Values::F16(values) => self.encode_values(start, values, bytes),
+            Values::Bf16(values) => self.encode_values(start, values, bytes),
+        }
+    }
+
+    fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
+        match values {
+            ValuesMut::F32(values) => self.decode_values(start, bytes, values),
+            ValuesMut::F16(values) => self.decode_values(start, bytes, values),
+            ValuesMut::Bf16(values) => self.decode_values(start, bytes, values),
+        }
+    }
+}
+
+impl<L: Levels> Describe for Blocks<L> {
+    fn describe(&self, out: &mut Description) {
+        out.stage(Self::TAG, |out| {
+            out.u8(self.scale_type.to_byte());
+            out.varint(self.block as u64);
+        });
+        self.levels.describe(out);
+    }
+}
+
+impl<L: Levels + Restore + Copy> Restore for Blocks<L> {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        let (scale_type, block) = stages
+            .stage(Self::TAG, "self-scaled blocks", |bytes| Ok((ScaleType::from_byte(bytes.u8()?)?, bytes.size()?)))?;
+        let blocks = Self::new(L::restore(stages)?, block);
+        let corrupt = Error::Corrupt { what: "block length", found: block as u64 };
+        blocks.map(|blocks| blocks.scale_type(scale_type)).map_err(|_| corrupt)
+    }
+}
