@@ -31,8 +31,8 @@ pub enum Error {
         /// What can be asked for.
         allowed: &'static str,
     },
-    /// There is no data to fit.
-    #[error("there is nothing to fit: the slice is empty; give values, or a range where the settings take one")]
+    /// There are no values to look at.
+    #[error("there are no values: the slice, or an axis of its shape, is empty; give at least one")]
     Empty,
     /// A value is NaN or infinite.
     #[error("value {index} is not finite; replace or remove it first")]
@@ -136,7 +136,7 @@ pub enum Error {
         supported: u8,
     },
     /// The bytes end early.
-    #[error("{needed} more bytes are needed and {actual} are left; fetch the bytes again, whole")]
+    #[error("{needed} bytes are needed where {actual} are left; fetch the bytes again, whole")]
     Truncated {
         /// Bytes needed at that point.
         needed: usize,

@@ -204,7 +204,7 @@ impl Groups {
                 }
                 Ok(Self { run, count, len: None })
             }
-            other => Err(Error::Corrupt { what: "granularity", found: other.into() }),
+            other => Err(Error::Corrupt { what: "layout of groups", found: other.into() }),
         }
     }
 }

@@ -9,7 +9,7 @@ use fewbits::{
     UniformQuantizer, Values, ValuesMut, bf16, f16,
 };
 
-/// Keeps signs only, in blocks of four values: two functions and a fact.
+/// Keeps signs only, in blocks of four values: two functions, the number of levels and a description.
 #[derive(Debug, Clone, PartialEq)]
 struct Signs {
     magnitude: f32,
@@ -154,6 +154,32 @@ fn foreign_stages_in_frames() {
     decoder.decode_codes_into(&mut runs).unwrap();
     assert_eq!(runs, codes);
     assert!(decoder.decode_codes_into(&mut runs[1..]).is_err());
+    // The doors ask for the room that a variable rate may need.
+    let short = Err(Error::Length { what: "bytes", expected: 500, actual: 499 });
+    assert_eq!(Runs.encode_into(&codes, &mut [0; 499]), short);
+    assert_eq!(decoder.pipeline().encode_into(&data, &mut [0; 499]), short);
+    let unaligned = decoder.pipeline().encode_piece_into(2, &data, &mut [0; 500]);
+    assert_eq!(unaligned, Err(Error::Unaligned { start: 2, block: 4 }));
+}
+
+#[test]
+fn codes_of_a_frame_are_checked_as_values_are() {
+    let quantizer = Uniform::new(2).fit_range(-1.0, 1.0).unwrap(); // three levels in two bits
+    let mut pipeline = Coded::new(quantizer, BitPack::<u8>::new(2).unwrap());
+    let honest = Frame::encode(&pipeline, &[1.0_f32, -1.0]).unwrap();
+    pipeline.quantizer = Uniform::new(2).full_range().fit_range(-1.0, 1.0).unwrap();
+    let forged = Frame::encode(&pipeline, &[1.0_f32, 1.0]).unwrap();
+    // Four levels' codes behind three levels' stages.
+    let payload = honest.len() - 5;
+    let mut bytes = honest.clone();
+    bytes[payload] = forged[forged.len() - 5];
+    let checksum = crc32fast::hash(&bytes[..=payload]);
+    bytes[payload + 1..].copy_from_slice(&checksum.to_le_bytes());
+    let frame = Frame::parse(&bytes).unwrap();
+    let corrupt = Error::Corrupt { what: "code", found: 3 };
+    assert_eq!(frame.decode::<f32>(), Err(corrupt.clone()));
+    let decoder = frame.decoder_of::<Coded<UniformQuantizer, BitPack<u8>>>().unwrap();
+    assert_eq!(decoder.decode_codes_into(&mut [0; 2]), Err(corrupt));
 }
 
 /// Raw values behind a header of their own: a pipeline without codes.

@@ -152,3 +152,14 @@ fn settings_and_bytes_are_checked() {
     assert_eq!(Box::<dyn Pipeline>::from_bytes(&blocks.to_bytes()).unwrap().block(), 5);
     assert_eq!(FORMAT.encoded_len(32), Some(18)); // as Q4_0: 4.5 bits a value
 }
+
+#[test]
+fn levels_on_one_side_reach_the_largest_f32() {
+    for (min, max) in [(0, 1), (0, 3), (-1, 2), (-2, 1)] {
+        let blocks = Blocks::new(Grid::mid_rise(min, max).unwrap(), 4).unwrap();
+        let values = [f32::MAX, 0.0, f32::MAX / 3.0, 1e38];
+        let restored: Vec<f32> = blocks.decode(&blocks.encode(&values).unwrap(), 4).unwrap();
+        assert!(restored.iter().all(|x| x.is_finite()), "{restored:?}");
+        assert!(restored[0] >= 0.5 * f32::MAX);
+    }
+}

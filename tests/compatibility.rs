@@ -60,6 +60,10 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
                 .encode(&halves)
                 .unwrap(),
         ),
+        (
+            "self-scaled-8-largest-f32",
+            Frame::encode(&Blocks::uniform(8, 4).unwrap().scale_type(ScaleType::E8M0), &extremes).unwrap(),
+        ),
         ("largest-f16-e8m0-scales", encode(&Uniform::new(8).scale_type(ScaleType::E8M0), &largest, 1000)),
         (
             "symmetric-6-blocks-bf16-scales",

@@ -198,6 +198,7 @@ fn lengths_and_positions_are_checked() {
     assert_eq!(blocks.quantize(&[0.0_f32; 9]).err(), length("values", 7, 9).err());
     let beyond = blocks.quantize_piece_into(5, &values[..3], &mut [0; 3]);
     assert_eq!(beyond, Err(Error::BeyondFit { fitted: 7, end: 8 }));
+    assert!(blocks.error_bound(6).is_some() && blocks.error_bound(7).is_none());
     assert!(blocks.quantize_piece_into(4, &values[..3], &mut [0; 3]).is_ok());
 
     let pipeline = Coded::packed(&quantizer);

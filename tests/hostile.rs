@@ -289,6 +289,9 @@ fn what_is_not_a_frame_says_so() {
     let known = [0x01, 2, 0x00, 0x00, 0x33, 0, 0x40, 1, 2];
     let error = decode(&by_hand(4, &known, &0.5_f32.to_le_bytes(), &[0])).unwrap_err();
     assert!(matches!(error, Error::WrongStage { found: 0x33, .. }), "{error}");
+    let many = |count: usize| decode(&by_hand(4, &[0xc5, 0].repeat(count), &[], &[0]));
+    assert_eq!(many(64), Err(Error::ForeignStage { tag: 0xc5 }));
+    assert_eq!(many(65), Err(Error::Corrupt { what: "too many stages", found: 65 }));
     let foreign = [0xc5, 0, 0x40, 1, 2];
     assert_eq!(decode(&by_hand(4, &foreign, &[], &[0])), Err(Error::ForeignStage { tag: 0xc5 }));
 }

@@ -137,6 +137,20 @@ fn a_grid_finds_the_nearest_level() {
     }
 }
 
+#[test]
+fn every_grid_covers_its_range() {
+    for (min, max) in [(-7, 7), (-8, 7), (0, 15), (-3, 12), (-1, 0), (0, 0), (-1, 1), (-2, 1), (0, 1), (-5, 9)] {
+        for grid in [Grid::new(min, max).unwrap(), Grid::mid_rise(min, max).unwrap()] {
+            let (low, high) = grid.range();
+            for i in 0..=1000 {
+                let x = low + (high - low) * (i as f32 / 1000.0);
+                let error = (grid.level(grid.nearest(x)) - x).abs();
+                assert!(error <= grid.radius() + 1e-5, "{grid:?}: {x} is {error} away");
+            }
+        }
+    }
+}
+
 /// Bits one at a time.
 fn naive_pack<C: Code>(width: u32, codes: &[C]) -> Vec<u8> {
     let mut bytes = vec![0; (codes.len() * width as usize).div_ceil(8)];

@@ -86,6 +86,10 @@ pub trait Codec: Describe + Debug + Send + Sync {
 pub trait CodecExt: Codec {
     /// Codes to bytes; returns how many bytes were written. Ask [`max_encoded_len`](Codec::max_encoded_len) first.
     fn encode_into(&self, codes: &[Self::Code], bytes: &mut [u8]) -> Result<usize> {
+        let (expected, actual) = (self.max_encoded_len(codes.len()), bytes.len());
+        if actual < expected {
+            return Err(Error::Length { what: "bytes", expected, actual });
+        }
         self.encode_at(0, codes, bytes)
     }
 
@@ -150,7 +154,7 @@ macro_rules! forward {
 }
 forward!(&K, Box<K>);
 
-/// The first `needed` of `bytes`, or how many are missing.
+/// The first `needed` of `bytes`.
 pub(crate) fn take(bytes: &[u8], needed: usize) -> Result<&[u8]> {
     bytes.get(..needed).ok_or(Error::Truncated { needed, actual: bytes.len() })
 }

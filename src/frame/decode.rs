@@ -2,6 +2,7 @@
 
 use super::{CHECKSUM, Chunks, Frame, Limits};
 use crate::{
+    code::Code,
     codec::{Codec, all_read},
     element::Element,
     error::{Error, Result, same_length},
@@ -199,7 +200,11 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> FrameDecoder<'_, Coded<Q, K>> {
             let (from, to) = (quantizer.code_len(at), quantizer.code_len(range.end));
             let codes = codes.get_mut(from..to).unwrap_or_default();
             let read = codec.decode_at(from, stream, codes)?;
-            all_read(read, stream)
+            all_read(read, stream)?;
+            match codes.iter().map(|code| code.to_u32()).find(|&code| code >= quantizer.level_count()) {
+                Some(code) => Err(Error::Corrupt { what: "code", found: code.into() }),
+                None => Ok(()),
+            }
         })
     }
 }

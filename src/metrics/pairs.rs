@@ -2,7 +2,7 @@
 
 use crate::{
     calibrate::{NanPolicy, Quantiles},
-    element::{Element, check_finite},
+    element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
 };
 use alloc::{vec, vec::Vec};
@@ -26,14 +26,16 @@ pub fn abs_error_quantiles<T: Element, U: Element>(
     probabilities: &[f64],
 ) -> Result<Vec<f64>> {
     same_length("restored", original.len(), restored.len())?;
-    let (mut errors, mut wide) = (vec![0.0; original.len()], vec![0.0; restored.len()]);
+    let mut errors = vec![0.0; original.len()];
     T::widen_into(original, &mut errors)?;
-    U::widen_into(restored, &mut wide)?;
     check_finite(&errors, 0)?;
-    check_finite(&wide, 0)?;
-    for (x, y) in errors.iter_mut().zip(wide) {
-        *x = (f64::from(y) - f64::from(*x)).abs() as f32;
-    }
+    for_each_piece(restored, |start, restored| {
+        check_finite(restored, start)?;
+        for (x, &y) in errors[start..].iter_mut().zip(restored) {
+            *x = (f64::from(y) - f64::from(*x)).abs() as f32;
+        }
+        Ok(())
+    })?;
     // The difference of two finite values may round to infinity, but never to NaN.
     settings.nan(NanPolicy::Refuse).of(&errors, probabilities)
 }

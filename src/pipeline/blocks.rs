@@ -114,6 +114,10 @@ impl<L: Levels> Blocks<L> {
         if !(1..=1 << BlockCode::BITS).contains(&level_count) {
             return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
         }
+        let (lowest, highest) = self.ends();
+        if let Some(&level) = [lowest, highest].iter().find(|level| !level.is_finite()) {
+            return Err(Error::Parameter { what: "levels", index: 0, value: level.into() });
+        }
         if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
     }
 
@@ -125,7 +129,7 @@ impl<L: Levels> Blocks<L> {
     /// Some level or the distance of two exceeds `f32::MAX`.
     fn is_wide(&self, scale: f32) -> bool {
         let (lowest, highest) = self.ends();
-        !((highest - lowest) * scale).is_finite()
+        [lowest * scale, highest * scale, (highest - lowest) * scale].iter().any(|level| !level.is_finite())
     }
 
     fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
@@ -179,7 +183,7 @@ impl<L: Levels> Blocks<L> {
             }
             let wide = &mut buffer[..values.len()];
             let scale = self.decode_block(bytes, codes, wide)?;
-            let bound = |_| rounding_bound(scale, self.levels.radius().into(), self.ends());
+            let bound = |_| 2.0 * rounding_bound(scale, self.levels.radius().into(), self.ends());
             narrow(start + i * self.block, wide, values, bound)?;
         }
         Ok(needed)

@@ -73,7 +73,7 @@ pub trait PipelineExt: Pipeline {
     /// Values to bytes; returns how many bytes were written. Ask [`max_encoded_len`](Pipeline::max_encoded_len) first.
     fn encode_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
         self.check_len(values.len())?;
-        self.encode_at(0, T::erase(values), bytes)
+        self.encode_piece_into(0, values, bytes)
     }
 
     /// Values to a vector of bytes.
@@ -87,8 +87,7 @@ pub trait PipelineExt: Pipeline {
     /// All of `bytes` to values, which they fill exactly.
     fn decode_into<T: Element>(&self, bytes: &[u8], values: &mut [T]) -> Result<()> {
         self.check_len(values.len())?;
-        let read = self.decode_at(0, bytes, T::erase_mut(values))?;
-        all_read(read, bytes)
+        self.decode_piece_into(0, bytes, values)
     }
 
     /// All of `bytes` to a vector of `count` values. Nothing is allocated for a count that a fixed rate rules out.
@@ -104,12 +103,18 @@ pub trait PipelineExt: Pipeline {
     /// As [`encode_into`](Self::encode_into) for the piece of an array that begins at value `start`, a multiple of
     /// [`block`](Pipeline::block).
     fn encode_piece_into<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        check_start(self, start)?;
+        let (expected, actual) = (self.max_encoded_len(values.len()), bytes.len());
+        if actual < expected {
+            return Err(Error::Length { what: "bytes", expected, actual });
+        }
         self.encode_at(start, T::erase(values), bytes)
     }
 
     /// As [`decode_into`](Self::decode_into) for the piece of an array that begins at value `start`, a multiple of
     /// [`block`](Pipeline::block).
     fn decode_piece_into<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<()> {
+        check_start(self, start)?;
         let read = self.decode_at(start, bytes, T::erase_mut(values))?;
         all_read(read, bytes)
     }
@@ -117,7 +122,6 @@ pub trait PipelineExt: Pipeline {
     /// Where the bytes of some values lie in the stream of the whole, if the rate is fixed. Both ends are multiples of
     /// [`block`](Pipeline::block), or the second is the end of the array.
     fn byte_range(&self, values: Range<usize>) -> Result<Option<Range<usize>>> {
-        let block = self.block().max(1);
         if values.start > values.end {
             return Err(Error::Setting {
                 name: "start",
@@ -125,15 +129,18 @@ pub trait PipelineExt: Pipeline {
                 allowed: "a position before the end",
             });
         }
-        if !values.start.is_multiple_of(block) {
-            return Err(Error::Unaligned { start: values.start, block });
-        }
+        check_start(self, values.start)?;
         let (from, to) = (self.encoded_len(values.start), self.encoded_len(values.end));
         Ok(from.zip(to).map(|(from, to)| from..to))
     }
 }
 
 impl<P: Pipeline + ?Sized> PipelineExt for P {}
+
+fn check_start<P: Pipeline + ?Sized>(pipeline: &P, start: usize) -> Result<()> {
+    let block = pipeline.block().max(1);
+    if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
+}
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(

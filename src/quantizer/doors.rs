@@ -173,7 +173,8 @@ where
         // Asked twice, because a borrow that is returned on one path only would last for both.
         return T::as_f32_mut(values).map_or(Ok(()), |values| quantizer.dequantize_at(start, codes, values));
     }
-    let bound = |index| quantizer.error_bound(index).unwrap_or(0.0);
+    // Twice, for an encoder may have rounded by chance, which its decoder is not told.
+    let bound = |index| 2.0 * quantizer.error_bound(index).unwrap_or(0.0);
     let Some(step) = piece_of(quantizer) else {
         let mut wide = vec![0.0; values.len()];
         quantizer.dequantize_at(start, codes, &mut wide)?;
@@ -189,7 +190,7 @@ where
     Ok(())
 }
 
-/// Narrows levels, the first of which is at `start`; one beyond the largest element must be within its `bound` of it.
+/// Narrows levels, the first of which is at `start`; one beyond the largest element becomes it if within its `bound`.
 pub(crate) fn narrow<T: Element>(
     start: usize,
     wide: &mut [f32],

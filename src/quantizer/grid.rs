@@ -12,8 +12,8 @@ const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 
 /// Equally spaced levels: code `c` stands for `c + min`, or for `c + min + 1/2` where the grid is *mid-rise*.
 ///
-/// A mid-tread grid (not mid-rise) has a level at zero. A grid that reaches as far to either side, or one step further
-/// down, is scaled as symmetric: values go into an interval around zero as wide as its levels (mid-tread) or its cells
+/// A mid-tread grid (not mid-rise) has a level at zero. A grid whose levels reach as far to either side, or a mid-tread one
+/// that reaches one step further down, is scaled as symmetric: values go into an interval around zero as wide as its levels (mid-tread) or its cells
 /// (mid-rise). Into other grids they go from the first level to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
@@ -105,7 +105,7 @@ impl Levels for Grid {
 
     fn range(&self) -> (f32, f32) {
         let (first, last) = (self.min as f32 + self.shift(), self.max as f32 + self.shift());
-        let is_symmetric = self.min < 0 && matches!(self.max + self.min, -1 | 0);
+        let is_symmetric = self.min < 0 && (self.max + self.min == -1 || self.max + self.min == 0 && !self.mid_rise);
         if !is_symmetric {
             return (first, last);
         }

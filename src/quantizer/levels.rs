@@ -32,7 +32,7 @@ pub trait Levels: Describe + Debug + Send + Sync {
     }
 
     /// The interval that values are scaled into. Without an offset, zero stays zero: the scale is the smallest that
-    /// brings all values of a group inside. With an offset, the extremes of a group are mapped to its ends.
+    /// brings all values of a group inside, except those on a side of zero that the interval does not reach. With an offset, the extremes of a group are mapped to its ends.
     fn range(&self) -> (f32, f32);
 
     /// The largest distance of a value within [`range`](Self::range) from its nearest level. By default all levels are

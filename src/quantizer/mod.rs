@@ -1,6 +1,6 @@
 //! Values <-> codes: the only place where something is lost.
 //!
-//! Implement two functions on finite f32 slices and two facts ([`Quantizer`]); every element, vectors, checks, fake
+//! Implement two functions on finite f32 slices, the number of levels and a description ([`Quantizer`]); every element, vectors, checks, fake
 //! quantization, pipelines and frames come for free ([`QuantizerExt`]).
 //!
 //! Scalar quantizers need even less: [`Levels`] says where levels lie in units of a scale, and [`Scaled`] does the rest.

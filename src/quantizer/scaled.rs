@@ -13,9 +13,10 @@ use core::{iter, marker::PhantomData};
 
 /// Levels at one scale per group of values: `x = scale * level + offset`.
 ///
-/// Value `i` is in group `(i / run) % count` of its [`Groups`]. The nearest level is taken, ties as the law has them;
-/// values beyond the outermost levels saturate. All arithmetic is f32, except where some group spans more than
-/// `f32::MAX`: there it is f64 for all, and a level beyond `f32::MAX` is `f32::MAX`.
+/// Value `i` is in group `(i / run) % count` of its [`Groups`]. The nearest level is taken, ties as the law has them, or
+/// what another [`Rounding`] says; values beyond the outermost levels saturate. Rounding to nearest is in f32, except where
+/// some group spans more than `f32::MAX`: there it is in f64 for all groups, as other roundings are for all values. A level
+/// beyond `f32::MAX` is `f32::MAX`.
 ///
 /// Cost: one division, one rounding and two comparisons per value to quantize; one multiplication and one addition to
 /// restore. Runs of one value (the last axis of a shape) read a scale per value.
@@ -265,14 +266,14 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
         self.groups.check_len(values)
     }
 
-    /// `scale * (radius + 2^-22 * largest |level|)`, twice the radius with stochastic rounding and with dither; for the
-    /// roundings of f32 along the way, plus with offsets 2^-23 of
-    /// the largest magnitude of the group, plus the smallest f32. The radius of a uniform grid is one half.
+    /// `scale * (radius + 2^-22 * largest |level|)`, for the roundings of f32 along the way, plus with offsets 2^-23 of
+    /// the largest magnitude of the group, plus the smallest f32. The radius of a uniform grid is one half;
+    /// stochastic rounding and dither double it.
     fn error_bound(&self, index: usize) -> Option<f64> {
-        let group = self.groups.group_of(index);
-        if group >= self.groups.count() {
+        if self.groups.check(index, 1).is_err() {
             return None;
         }
+        let group = self.groups.group_of(index);
         let (scale, offset) = self.group(group);
         let bound = rounding_bound(scale, self.rounding.reach() * f64::from(self.radius), self.ends);
         let end = |level: f32| (f64::from(level) * f64::from(scale) + f64::from(offset)).abs();
@@ -344,7 +345,10 @@ impl<L: Levels + Restore, C: Code> Restore for Scaled<L, C> {
         // Nothing is allocated for a count that the bytes at hand do not fill.
         let mut side = stages.side(groups.count().saturating_mul(scale_type.size() + offset_size))?;
         let scales = Scales::read(scale_type, groups.count(), &mut side)?;
-        let offsets = (0..offset_count).map(|_| side.f32()).collect::<Result<_>>()?;
+        let mut offsets = Vec::with_capacity(offset_count);
+        for _ in 0..offset_count {
+            offsets.push(side.f32()?);
+        }
         let scaled = Self::new(L::restore(stages)?, groups, scales, offsets)?;
         let undithered = Error::Corrupt { what: "dither of levels without steps", found: flags.into() };
         scaled.with_rounding(rounding).map_err(|_| undithered)

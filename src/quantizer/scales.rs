@@ -17,8 +17,8 @@ pub enum ScaleType {
     /// 4 bytes. Every finite scale.
     #[default]
     F32,
-    /// 2 bytes, 6e-8 to 65504. Up to 0.1 % coarser than needed; coarser still below 6e-5, and a scale below 6e-8 is an
-    /// error, for what it could resolve is lost.
+    /// 2 bytes, 6e-8 to 65504. Up to 0.1 % coarser than needed; coarser still below 6e-5. A scale below 3e-8 is an error,
+    /// for what it could resolve is lost.
     F16,
     /// 2 bytes, the range of f32. Up to 0.8 % coarser than needed.
     Bf16,
@@ -187,7 +187,11 @@ impl Scales {
     }
 
     pub(crate) fn read(scale_type: ScaleType, count: usize, bytes: &mut Reader<'_>) -> Result<Self> {
-        let values = (0..count).map(|_| scale_type.read(bytes)).collect::<Result<_>>()?;
+        // The caller has checked that the bytes are there.
+        let mut values = Vec::with_capacity(count);
+        for _ in 0..count {
+            values.push(scale_type.read(bytes)?);
+        }
         Ok(Self { scale_type, values })
     }
 }

@@ -16,6 +16,13 @@ def f32(x):
     return struct.unpack("<f", struct.pack("<f", x))[0]
 
 
+def overflows(x):
+    try:
+        return f32(x) in (float("inf"), float("-inf"))
+    except OverflowError:
+        return True
+
+
 class Reader:
     def __init__(self, data):
         self.data, self.at = data, 0
@@ -89,12 +96,6 @@ def read_quantizer(stages, side):
     first, levels = read_grid(stages)
     largest = f32(3.4028234663852886e38)
 
-    def overflows(x):
-        try:
-            return f32(x) in (float("inf"), float("-inf"))
-        except OverflowError:
-            return True
-
     ends = (first, first + levels - 1)
     wide = any(
         overflows((ends[1] - ends[0]) * s)
@@ -117,7 +118,7 @@ def read_quantizer(stages, side):
         excess = scales[group] * ((0.5 if seed is None else 1.0) + max(abs(ends[0]), abs(ends[1])) * 2.0**-22) + 2.0**-149
         if flags & 0x10:
             excess += 2.0**-23 * max(abs(end * scales[group] + offsets[group]) for end in ends)
-        return excess
+        return 2.0 * excess
 
     return value, bound
 
@@ -152,10 +153,12 @@ def read_blocks(stages):
         for start in range(0, count, block):
             scale = scale_of(kind, stream.bytes(SCALE_SIZES[kind]))
             here = min(block, count - start)
-            bound = scale * (0.5 + max(abs(first), abs(first + levels - 1)) * 2.0**-22) + 2.0**-149
+            bound = 2.0 * (scale * (0.5 + max(abs(first), abs(first + levels - 1)) * 2.0**-22) + 2.0**-149)
             for code in unpack(stream.bytes((here * width + 7) // 8), width, here):
                 assert code < levels
-                out.append((f32((first + code) * scale), bound))
+                wide = any(overflows(x * scale) for x in (first, first + levels - 1, levels - 1))
+                x = (first + code) * scale
+                out.append((f32(min(max(x, -LARGEST[0]), LARGEST[0])) if wide else f32(x), bound))
         assert stream.finished()
         return out
 
