@@ -178,8 +178,8 @@ pub trait Describe {
 /// A stage or pipeline that can be rebuilt from its description.
 ///
 /// Built-in stages implement it, and so do `Box<dyn Quantizer<Code = C>>`, `Box<dyn Codec<Code = C>>` and
-/// `Box<dyn Pipeline>`, which stand for whichever built-in stages the bytes name. A stage of another crate implements it
-/// to be decodable by type.
+/// `Box<dyn Pipeline>`, which stand for whichever built-in stages the bytes name. A stage of another crate implements
+/// it to be decodable by type.
 pub trait Restore: Sized {
     /// Takes the stages it consists of from `stages`, and checks every parameter.
     fn restore(stages: &mut Stages<'_>) -> Result<Self>;

@@ -1,7 +1,8 @@
 //! Handwritten digits: how few bits does a small image classifier need for its weights?
 //!
 //! Trains a perceptron, quantizes its weights by every method and at every number of bits, and compares what that costs
-//! in accuracy. Biases are few and stay f32. Where few bits cost much, it fine-tunes with fake quantization. Run it with
+//! in accuracy. Biases are few and stay f32. Where few bits cost much, it fine-tunes with fake quantization. Run it
+//! with
 //!
 //! ```sh
 //! cargo run --release --example digits

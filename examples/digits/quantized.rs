@@ -53,8 +53,8 @@ where
         for (layer, quantizer) in quantized.layers.iter_mut().zip(&quantizers) {
             layer.weights = quantizer.fake_quantize(&layer.weights)?;
         }
-        // Rounding has a derivative of zero almost everywhere, with which nothing would ever move. So the gradient of the
-        // quantized weights passes straight through to the float weights, except where a quantizer clips.
+        // Rounding has a derivative of zero almost everywhere, with which nothing would ever move. So the gradient of
+        // the quantized weights passes straight through to the float weights, except where a quantizer clips.
         let mut gradient = quantized.gradient(batch);
         for ((layer, quantizer), gradient) in network.layers.iter().zip(&quantizers).zip(&mut gradient.layers) {
             gradient.weights = quantizer.straight_through(&layer.weights, &gradient.weights)?;

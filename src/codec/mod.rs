@@ -28,9 +28,9 @@ pub trait Codec: Describe + Debug + Send + Sync {
         None
     }
 
-    /// Pieces of a stream that [`decode_pieces`](Self::decode_pieces) hands out are multiples of this many codes, but for
-    /// the last. Where the rate is fixed, streams that start at such multiples can be concatenated, and the result is the
-    /// stream of the whole. At least 1.
+    /// Pieces of a stream that [`decode_pieces`](Self::decode_pieces) hands out are multiples of this many codes, but
+    /// for the last. Where the rate is fixed, streams that start at such multiples can be concatenated, and the result
+    /// is the stream of the whole. At least 1.
     fn block(&self) -> usize {
         1
     }
@@ -42,8 +42,8 @@ pub trait Codec: Describe + Debug + Send + Sync {
     /// Fills `codes` from the front of `bytes`; returns how many bytes were read. Bytes come from anywhere.
     fn decode_at(&self, start: usize, bytes: &[u8], codes: &mut [Self::Code]) -> Result<usize>;
 
-    /// Decodes `count` codes through `piece`: fills it, hands it to `sink`, and so on; every piece but the last is full.
-    /// Returns how many bytes were read.
+    /// Decodes `count` codes through `piece`: fills it, hands it to `sink`, and so on; every piece but the last is
+    /// full. Returns how many bytes were read.
     ///
     /// This is how pipelines decode without memory for all codes. By default a fixed rate is decoded piece by piece, if
     /// the length of `piece` is a multiple of [`block`](Self::block); a codec with a variable rate should override it,

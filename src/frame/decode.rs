@@ -18,8 +18,8 @@ const EDGE: usize = 256;
 
 /// A frame and the pipeline that decodes it.
 ///
-/// Ranges read only their chunks. Decoding into a buffer allocates nothing, except for a range that cuts through a chunk
-/// of a variable rate, or through blocks of more than 256 values.
+/// Ranges read only their chunks. Decoding into a buffer allocates nothing, except for a range that cuts through a
+/// chunk of a variable rate, or through blocks of more than 256 values.
 #[derive(Debug, Clone)]
 pub struct FrameDecoder<'a, P> {
     frame: Frame<'a>,
@@ -178,7 +178,8 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
 }
 
 impl<Q: Quantizer, K: Codec<Code = Q::Code>> FrameDecoder<'_, Coded<Q, K>> {
-    /// All codes, into a buffer of [`code_len`](Quantizer::code_len) of the frame's values: for work on codes and scales without restoring the values.
+    /// All codes, into a buffer of [`code_len`](Quantizer::code_len) of the frame's values: for work on codes and
+    /// scales without restoring the values.
     ///
     /// ```
     /// use fewbits::{BitPack, Coded, Fit, Frame, Uniform, UniformQuantizer};

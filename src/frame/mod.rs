@@ -1,6 +1,7 @@
 //! Bytes that describe themselves.
 //!
-//! `docs/format.md` shows the layout byte by byte. In short: magic, version, flags (element, chunked or not), count, stages, side information, chunk table, payload, checksum. Parsing borrows and allocates nothing.
+//! `docs/format.md` shows the layout byte by byte. In short: magic, version, flags (element, chunked or not), count,
+//! stages, side information, chunk table, payload, checksum. Parsing borrows and allocates nothing.
 
 mod decode;
 mod limits;

@@ -20,7 +20,8 @@ pub fn entropy(counts: &[u64]) -> f64 {
 }
 
 /// Kullback-Leibler divergence of two histograms in bits per symbol: `Σ p log₂(p / q)`, what coding symbols of `p` with
-/// code words made for `q` costs more than needed. Infinite if `q` lacks a symbol that `p` has; NaN if one counts nothing.
+/// code words made for `q` costs more than needed. Infinite if `q` lacks a symbol that `p` has; NaN if one counts
+/// nothing.
 ///
 /// scipy's `entropy(p, q)` is in nats, which are 1.44 bits.
 ///

@@ -16,10 +16,11 @@ const BLOCK: usize = 1024;
 
 /// Statistics of restored values against the original, gathered in one pass and mergeable.
 ///
-/// With `x` an original value, `y` its restored value and `d = y - x`, all sums are f64 over the `n` pairs in which both
-/// are finite; other pairs are counted and left out. The order of additions is fixed: of every 1024 pairs, finite pair
-/// `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. So the same slices give the same bits
-/// on any machine, whatever their element. [`merge`](Self::merge) adds up parts, with the rounding of one more addition.
+/// With `x` an original value, `y` its restored value and `d = y - x`, all sums are f64 over the `n` pairs in which
+/// both are finite; other pairs are counted and left out. The order of additions is fixed: of every 1024 pairs, finite
+/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. So the same slices give the same
+/// bits on any machine, whatever their element. [`merge`](Self::merge) adds up parts, with the rounding of one more
+/// addition.
 ///
 /// Nothing here fails on degenerate data. A figure that has no value, such as any figure of no pairs, is NaN; ratios to
 /// an error of zero are infinite.
@@ -110,8 +111,8 @@ impl ErrorStats {
         *self = self.merge(&block);
     }
 
-    /// Statistics of at most [`BLOCK`] pairs, all finite, that follow these. The position of the largest error is looked
-    /// for only if it is larger than those before.
+    /// Statistics of at most [`BLOCK`] pairs, all finite, that follow these. The position of the largest error is
+    /// looked for only if it is larger than those before.
     fn next_finite(&self, x: &[f32], y: &[f32]) -> Self {
         let mut block = Self { len: x.len() as u64, ..Self::default() };
         if x.is_empty() {
@@ -223,8 +224,8 @@ impl ErrorStats {
         ratio(self.max_abs_error(), self.range())
     }
 
-    /// Largest point-wise relative error: `max |d| / |x|` over the x that are not zero, as in SZ3 and Z-checker; 0 if all
-    /// are zero. See [`zeros_changed`](Self::zeros_changed) for the others.
+    /// Largest point-wise relative error: `max |d| / |x|` over the x that are not zero, as in SZ3 and Z-checker; 0 if
+    /// all are zero. See [`zeros_changed`](Self::zeros_changed) for the others.
     pub fn max_relative_error(&self) -> f64 {
         self.if_any(self.max_relative)
     }
@@ -265,8 +266,8 @@ impl ErrorStats {
         self.if_any(correlation(xx, yy, xy))
     }
 
-    /// Pearson correlation: `Σ(x - mean x)(y - mean y) / √(Σ(x - mean x)² Σ(y - mean y)²)`; 1 if both are constant, 0 if
-    /// one is (Z-checker has 0 for both).
+    /// Pearson correlation: `Σ(x - mean x)(y - mean y) / √(Σ(x - mean x)² Σ(y - mean y)²)`; 1 if both are constant, 0
+    /// if one is (Z-checker has 0 for both).
     pub fn pearson(&self) -> f64 {
         let Moments { xx, yy, xy, .. } = self.moments;
         self.if_any(correlation(xx, yy, xy))
@@ -296,7 +297,8 @@ fn correlation(xx: f64, yy: f64, xy: f64) -> f64 {
     } else if xx == 0.0 || yy == 0.0 {
         0.0
     } else {
-        // Sums of squares of f32 are far from the ends of f64, and so is their product. Rounding must not lead beyond 1.
+        // Sums of squares of f32 are far from the ends of f64, and so is their product. Rounding must not lead beyond
+        // 1.
         (xy / Float::sqrt(xx * yy)).clamp(-1.0, 1.0)
     }
 }

@@ -40,9 +40,9 @@ pub fn abs_error_quantiles<T: Element, U: Element>(
     settings.nan(NanPolicy::Refuse).of(&errors, probabilities)
 }
 
-/// The largest distance of a pair in units in the last place: how many values of the element lie between, one of the two
-/// counted. Zeros of either sign are one value; infinities lie beyond the largest values. A pair with a NaN is an error,
-/// unless both are NaN, which are no distance apart. 0 for empty slices.
+/// The largest distance of a pair in units in the last place: how many values of the element lie between, one of the
+/// two counted. Zeros of either sign are one value; infinities lie beyond the largest values. A pair with a NaN is an
+/// error, unless both are NaN, which are no distance apart. 0 for empty slices.
 ///
 /// ```
 /// use fewbits::max_ulp_distance;

@@ -2,7 +2,8 @@
 
 use crate::element::Element;
 
-/// Bits per value: `8 * bytes / values`. Count everything a decoder needs, side information included. NaN for no values.
+/// Bits per value: `8 * bytes / values`. Count everything a decoder needs, side information included. NaN for no
+/// values.
 ///
 /// ```
 /// assert_eq!(fewbits::bits_per_value(192, 384), 4.0);

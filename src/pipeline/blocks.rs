@@ -11,12 +11,12 @@ use crate::{
     wire::Reader,
 };
 
-/// Self-scaled blocks: each block of values is scaled by its own largest magnitude, and the scale travels in front of its
-/// codes. Dynamic quantization, for caches and streams whose values are not known beforehand.
+/// Self-scaled blocks: each block of values is scaled by its own largest magnitude, and the scale travels in front of
+/// its codes. Dynamic quantization, for caches and streams whose values are not known beforehand.
 ///
 /// There is no fit, no state and no allocation, and the rate is fixed: a block takes the bytes of its scale and
-/// `ceil(block * width / 8)` bytes of codes, least significant bit first, where `width` is what the levels need. Any block
-/// can be written, overwritten and read alone. The last block of an array may be shorter.
+/// `ceil(block * width / 8)` bytes of codes, least significant bit first, where `width` is what the levels need. Any
+/// block can be written, overwritten and read alone. The last block of an array may be shorter.
 ///
 /// The error of a value is at most `scale * radius` of the levels, half a scale for a uniform grid, plus roundings.
 /// Cost per value: two passes to encode (largest magnitude, then a division and a rounding), one to decode.

@@ -89,8 +89,8 @@ pub trait QuantizerExt: Quantizer {
         Ok(out)
     }
 
-    /// The straight-through gradient: `upstream` is the gradient with respect to the restored values, `gradient` becomes
-    /// the one with respect to `values`. In f32, as gradients are in training.
+    /// The straight-through gradient: `upstream` is the gradient with respect to the restored values, `gradient`
+    /// becomes the one with respect to `values`. In f32, as gradients are in training.
     fn straight_through_into(&self, values: &[f32], upstream: &[f32], gradient: &mut [f32]) -> Result<()> {
         same_length("upstream", values.len(), upstream.len())?;
         same_length("gradient", values.len(), gradient.len())?;

@@ -12,9 +12,9 @@ const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 
 /// Equally spaced levels: code `c` stands for `c + min`, or for `c + min + 1/2` where the grid is *mid-rise*.
 ///
-/// A mid-tread grid (not mid-rise) has a level at zero. A grid whose levels reach as far to either side, or a mid-tread one
-/// that reaches one step further down, is scaled as symmetric: values go into an interval around zero as wide as its levels (mid-tread) or its cells
-/// (mid-rise). Into other grids they go from the first level to the last.
+/// A mid-tread grid (not mid-rise) has a level at zero. A grid whose levels reach as far to either side, or a mid-tread
+/// one that reaches one step further down, is scaled as symmetric: values go into an interval around zero as wide as
+/// its levels (mid-tread) or its cells (mid-rise). Into other grids they go from the first level to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
     min: i32,

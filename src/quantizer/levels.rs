@@ -5,16 +5,16 @@ use core::fmt::Debug;
 
 /// Where the levels of a scalar quantizer lie, in units of a scale: the law of one value.
 ///
-/// [`Scale`](super::Scale) fits scales to it, per tensor, per block or per index of an axis, with offsets where asked for,
-/// and makes it a quantizer, [`Scaled`](super::Scaled). The uniform [`Grid`](super::Grid) is one such law.
+/// [`Scale`](super::Scale) fits scales to it, per tensor, per block or per index of an axis, with offsets where asked
+/// for, and makes it a quantizer, [`Scaled`](super::Scaled). The uniform [`Grid`](super::Grid) is one such law.
 ///
 /// Kernels inline these functions, so they should be branch-free.
 pub trait Levels: Describe + Debug + Send + Sync {
     /// Number of levels, 1 to 65536; codes are below it.
     fn level_count(&self) -> u32;
 
-    /// The finite level of a code below [`level_count`](Self::level_count), non-decreasing in the code; any finite value
-    /// for other codes.
+    /// The finite level of a code below [`level_count`](Self::level_count), non-decreasing in the code; any finite
+    /// value for other codes.
     fn level(&self, code: u32) -> f32;
 
     /// The code of the level nearest to `x`, saturating at both ends; below [`level_count`](Self::level_count) for
@@ -32,7 +32,8 @@ pub trait Levels: Describe + Debug + Send + Sync {
     }
 
     /// The interval that values are scaled into. Without an offset, zero stays zero: the scale is the smallest that
-    /// brings all values of a group inside, except those on a side of zero that the interval does not reach. With an offset, the extremes of a group are mapped to its ends.
+    /// brings all values of a group inside, except those on a side of zero that the interval does not reach. With an
+    /// offset, the extremes of a group are mapped to its ends.
     fn range(&self) -> (f32, f32);
 
     /// The largest distance of a value within [`range`](Self::range) from its nearest level. By default all levels are

@@ -1,9 +1,10 @@
 //! Values <-> codes: the only place where something is lost.
 //!
-//! Implement two functions on finite f32 slices, the number of levels and a description ([`Quantizer`]); every element, vectors, checks, fake
-//! quantization, pipelines and frames come for free ([`QuantizerExt`]).
+//! Implement two functions on finite f32 slices, the number of levels and a description ([`Quantizer`]); every element,
+//! vectors, checks, fake quantization, pipelines and frames come for free ([`QuantizerExt`]).
 //!
-//! Scalar quantizers need even less: [`Levels`] says where levels lie in units of a scale, and [`Scaled`] does the rest.
+//! Scalar quantizers need even less: [`Levels`] says where levels lie in units of a scale, and [`Scaled`] does the
+//! rest.
 
 mod doors;
 mod grid;
@@ -13,6 +14,7 @@ mod rounding;
 mod scale;
 mod scaled;
 mod scales;
+mod seed;
 mod uniform;
 
 pub use doors::QuantizerExt;
@@ -20,12 +22,13 @@ pub(crate) use doors::{dequantize_range, narrow, quantize_range, room};
 pub use grid::Grid;
 pub use levels::Levels;
 pub use range::Range;
-pub use rounding::{Rounding, Seed};
+pub use rounding::Rounding;
 pub use scale::Scale;
 pub(crate) use scale::Scaling;
 pub use scaled::Scaled;
 pub(crate) use scaled::rounding_bound;
 pub use scales::{ScaleType, Scales};
+pub use seed::Seed;
 pub use uniform::{Uniform, UniformQuantizer};
 
 use crate::{code::Code, description::Describe, error::Result};

@@ -11,24 +11,24 @@ use num_traits::Float;
 
 /// Which values of a group its scale has to reach. What lies beyond is clipped to the outermost levels.
 ///
-/// All but [`MinMax`](Self::MinMax) look at the values of each group several times and copy them, 4 bytes a value, or 8 for
-/// a percentile without offsets.
+/// All but [`MinMax`](Self::MinMax) look at the values of each group several times and copy them, 4 bytes a value, or 8
+/// for a percentile without offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Range {
-    /// From the smallest to the largest: nothing is clipped, unless the levels lie on one side of zero and values on the
-    /// other.
+    /// From the smallest to the largest: nothing is clipped, unless the levels lie on one side of zero and values on
+    /// the other.
     #[default]
     MinMax,
     /// The part `p` of the values, above 0 to 1: without offsets up to the quantile `p` of the magnitudes, with offsets
-    /// from the quantile `1 - p` to the quantile `p`, interpolated linearly. For activations with rare outliers, 0.999 to
-    /// 0.99999. Exact, whatever their number.
+    /// from the quantile `1 - p` to the quantile `p`, interpolated linearly. For activations with rare outliers, 0.999
+    /// to 0.99999. Exact, whatever their number.
     Percentile(f64),
     /// Up to `k` standard deviations on either side of the mean, but never beyond the extremes.
     MeanStd(f64),
     /// The scale, and the offset where there is one, with the smallest mean squared error that a search finds: narrower
-    /// ranges are tried, then scale and offset are fitted to the codes by least squares, as long as that helps. For 2 to 6
-    /// bits per tensor or axis. Cost: about 50 passes over the values, or 100 with offsets.
+    /// ranges are tried, then scale and offset are fitted to the codes by least squares, as long as that helps. For 2
+    /// to 6 bits per tensor or axis. Cost: about 50 passes over the values, or 100 with offsets.
     Mse,
 }
 

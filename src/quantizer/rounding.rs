@@ -1,6 +1,6 @@
 //! How a value between two levels becomes one of them.
 
-use super::Levels;
+use super::{Levels, Seed};
 
 /// How a value between two levels becomes one of them.
 ///
@@ -14,17 +14,17 @@ pub enum Rounding {
     /// error.
     #[default]
     Nearest,
-    /// To the nearest level; between two of a uniform grid, away from zero, as C's `roundf`. Other levels have no rule of
-    /// their own for it and do as [`Nearest`](Self::Nearest).
+    /// To the nearest level; between two of a uniform grid, away from zero, as C's `roundf`. Other levels have no rule
+    /// of their own for it and do as [`Nearest`](Self::Nearest).
     HalfAway,
-    /// Up with a probability that grows from 0 at the level below to 1 at the level above. The mean of many rounds is the
-    /// value itself, but not where it is clipped: values beyond the outermost levels stay biased, so fit the whole range.
-    /// Twice the squared error of rounding to nearest, on evenly spread values. For gradients.
+    /// Up with a probability that grows from 0 at the level below to 1 at the level above. The mean of many rounds is
+    /// the value itself, but not where it is clipped: values beyond the outermost levels stay biased, so fit the whole
+    /// range. Twice the squared error of rounding to nearest, on evenly spread values. For gradients.
     Stochastic(Seed),
-    /// Subtractive dither: a random part of a step, between -1/2 and 1/2, is added before rounding to the nearest level,
-    /// and subtracted again from the level. The error is evenly spread over a step whatever the value, and independent of
-    /// it, except within half a step of the ends of the range, where it can reach a whole step. Needs levels in steps of 1.
-    /// The seed is part of what a decoder needs and travels with the parameters.
+    /// Subtractive dither: a random part of a step, between -1/2 and 1/2, is added before rounding to the nearest
+    /// level, and subtracted again from the level. The error is evenly spread over a step whatever the value, and
+    /// independent of it, except within half a step of the ends of the range, where it can reach a whole step. Needs
+    /// levels in steps of 1. The seed is part of what a decoder needs and travels with the parameters.
     Dither(Seed),
 }
 
@@ -64,54 +64,4 @@ fn up_or_down<L: Levels>(unit: &L, x: f64, chance: f32) -> u32 {
     let (below, above) = (f64::from(unit.level(low)), f64::from(unit.level(high)));
     // Beyond the outermost levels the part is infinite or below zero, between equal ones NaN.
     if f64::from(chance) < (x - below) / (above - below) { high } else { low }
-}
-
-/// A seed of random numbers that are addressed by position: number `i` is the output `i + 1` of `SplitMix64` started
-/// there (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
-///
-/// ```
-/// use fewbits::Seed;
-///
-/// let run = Seed::new(2024);
-/// let (round_7, round_8) = (run.derive(7), run.derive(8));
-/// assert_ne!(round_7.derive(0), round_8.derive(0)); // worker 0 in two rounds
-/// assert!((0.0..1.0).contains(&round_7.uniform(123)));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Seed(u64);
-
-/// 2^64 over the golden ratio, the step of `SplitMix64`.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl Seed {
-    /// Any number; neighbouring ones give unrelated sequences.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A seed for one of many rounds, workers or tensors.
-    #[must_use]
-    pub const fn derive(self, index: u64) -> Self {
-        // Mixed twice, so that it is no number of the sequence itself and chains of indices do not commute.
-        Self(mix(mix(self.0 ^ STEP.rotate_left(32)).wrapping_add(mix(index.wrapping_add(STEP)))))
-    }
-
-    /// The seed as a number, for storage.
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-
-    /// Number `index` of the sequence, in 0..1: a multiple of 2^-24.
-    #[inline(always)]
-    pub const fn uniform(self, index: u64) -> f32 {
-        let bits = mix(self.0.wrapping_add(index.wrapping_add(1).wrapping_mul(STEP)));
-        (bits >> 40) as f32 / (1 << 24) as f32
-    }
-}
-
-#[inline(always)]
-const fn mix(z: u64) -> u64 {
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

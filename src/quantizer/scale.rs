@@ -73,8 +73,8 @@ pub(crate) use scaling_settings;
 
 /// Settings: levels of your own, at scales fitted to each group of values, by default to its extremes.
 ///
-/// Codes are `u8` unless [`codes`](Self::codes) says otherwise. Fitting to the extremes takes one pass over the values and
-/// allocates two numbers per group while it looks, and what the result holds; see [`Range`] for the others.
+/// Codes are `u8` unless [`codes`](Self::codes) says otherwise. Fitting to the extremes takes one pass over the values
+/// and allocates two numbers per group while it looks, and what the result holds; see [`Range`] for the others.
 ///
 /// ```
 /// use fewbits::{Fit, Grid, QuantizerExt, Scale};
@@ -115,8 +115,8 @@ impl<L: Levels + Clone, C: Code> Scale<L, C> {
         Scale { levels: self.levels, scaling: self.scaling, code: PhantomData }
     }
 
-    /// A quantizer for values in `low..=high`, without looking at data, whatever [`range`](Self::range) says; values beyond
-    /// saturate.
+    /// A quantizer for values in `low..=high`, without looking at data, whatever [`range`](Self::range) says; values
+    /// beyond saturate.
     pub fn fit_range(&self, low: f32, high: f32) -> Result<Scaled<L, C>> {
         self.scaling.fit_range(self.levels.clone(), low, high)
     }

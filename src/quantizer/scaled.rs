@@ -13,10 +13,10 @@ use core::{iter, marker::PhantomData};
 
 /// Levels at one scale per group of values: `x = scale * level + offset`.
 ///
-/// Value `i` is in group `(i / run) % count` of its [`Groups`]. The nearest level is taken, ties as the law has them, or
-/// what another [`Rounding`] says; values beyond the outermost levels saturate. Rounding to nearest is in f32, except where
-/// some group spans more than `f32::MAX`: there it is in f64 for all groups, as other roundings are for all values. A level
-/// beyond `f32::MAX` is `f32::MAX`.
+/// Value `i` is in group `(i / run) % count` of its [`Groups`]. The nearest level is taken, ties as the law has them,
+/// or what another [`Rounding`] says; values beyond the outermost levels saturate. Rounding to nearest is in f32,
+/// except where some group spans more than `f32::MAX`: there it is in f64 for all groups, as other roundings are for
+/// all values. A level beyond `f32::MAX` is `f32::MAX`.
 ///
 /// Cost: one division, one rounding and two comparisons per value to quantize; one multiplication and one addition to
 /// restore. Runs of one value (the last axis of a shape) read a scale per value.
@@ -299,8 +299,8 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
 /// What an f32 operation or two can add to an error, in parts of the result.
 const ROUNDING: f64 = 1.0 / (1 << 22) as f64;
 
-/// How far a value can be from the level it was rounded to, `radius` units of the scale and what f32 adds. `ends` are the
-/// outermost levels.
+/// How far a value can be from the level it was rounded to, `radius` units of the scale and what f32 adds. `ends` are
+/// the outermost levels.
 pub(crate) fn rounding_bound(scale: f32, radius: f64, ends: (f32, f32)) -> f64 {
     let largest_level = f64::from(ends.0.abs().max(ends.1.abs()));
     f64::from(scale) * (radius + largest_level * ROUNDING) + f64::from(f32::from_bits(1))

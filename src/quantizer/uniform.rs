@@ -33,8 +33,9 @@ enum Kind {
 /// | [`asymmetric`](Self::asymmetric) | `0..2^bits`, from an offset | `(max - min) / (2^bits - 1)` | data on one side, such as activations: the smallest value is exact |
 /// | [`mid_rise`](Self::mid_rise) | `-m-1/2..=m+1/2` | `max abs / (m + 1)` | 1 and 2 bits: no level is spent on zero |
 ///
-/// Rounded to nearest, as by default, the error of a value within the fitted range is at most half a scale, plus roundings
-/// that [`error_bound`](super::Quantizer::error_bound) states. Fitting to the extremes, as by default, takes one pass.
+/// Rounded to nearest, as by default, the error of a value within the fitted range is at most half a scale, plus
+/// roundings that [`error_bound`](super::Quantizer::error_bound) states. Fitting to the extremes, as by default, takes
+/// one pass.
 ///
 /// Codes are `u8` unless [`codes`](Self::codes) says otherwise; more than 8 bits need `u16`.
 ///
@@ -109,8 +110,8 @@ impl<C: Code> Uniform<C> {
         Uniform { bits: self.bits, kind: self.kind, scaling: self.scaling, code: PhantomData }
     }
 
-    /// A quantizer for values in `low..=high`, without looking at data, whatever [`range`](Self::range) says; values beyond
-    /// saturate.
+    /// A quantizer for values in `low..=high`, without looking at data, whatever [`range`](Self::range) says; values
+    /// beyond saturate.
     ///
     /// ```
     /// use fewbits::{QuantizerExt, Uniform};
