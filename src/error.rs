@@ -243,3 +243,14 @@ impl Error {
 pub(crate) fn same_length(what: &'static str, expected: usize, actual: usize) -> Result<()> {
     if expected == actual { Ok(()) } else { Err(Error::Length { what, expected, actual }) }
 }
+
+/// A piece of `len` items starts at a multiple of `block`, and its end can be counted.
+pub(crate) fn check_piece(start: usize, len: usize, block: usize) -> Result<()> {
+    if !start.is_multiple_of(block) {
+        return Err(Error::Unaligned { start, block });
+    }
+    match start.checked_add(len) {
+        Some(_) => Ok(()),
+        None => Err(Error::Setting { name: "start", value: start as f64, allowed: "a position in the array" }),
+    }
+}

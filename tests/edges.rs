@@ -4,8 +4,9 @@ mod common;
 
 use common::{SCALE_TYPES, data_sets, quantizers};
 use fewbits::{
-    BitPack, Code, Coded, Error, ErrorKind, Fit, Frame, Granularity, Grid, Groups, PipelineExt, Quantizer,
-    QuantizerExt, Scale, ScaleType, Scaled, Scales, Uniform, bf16, f16,
+    BitPack, Blocks, Code, Coded, Element, Error, ErrorKind, Fit, Frame, FrameWriter, Granularity, Grid, Groups,
+    Pipeline, PipelineExt, Quantizer, QuantizerExt, Rounding, Scale, ScaleType, Scaled, Scales, Seed, Uniform, bf16,
+    f16,
 };
 
 #[test]
@@ -207,6 +208,32 @@ fn lengths_and_positions_are_checked() {
     let odd = pipeline.encode_piece_into(1, &values, &mut [0; 4]);
     assert_eq!(odd, Err(Error::Unaligned { start: 1, block: 2 }));
     assert_eq!(pipeline.byte_range(2..7), Ok(Some(1..4)));
+    #[expect(clippy::reversed_empty_ranges, reason = "that is what is refused")]
+    let reversed = pipeline.byte_range(6..2);
+    assert!(reversed.is_err());
+}
+
+#[test]
+fn positions_at_the_end_of_counting_are_errors() {
+    let values = [1.0_f32, -2.0, 3.0, 0.5];
+    let quantizer = Uniform::new(4).rounding(Rounding::Dither(Seed::new(1))).fit(&values).unwrap();
+    let pipeline = Coded::packed(&quantizer);
+    let blocks = Blocks::uniform(4, 1).unwrap();
+    for start in [usize::MAX, usize::MAX - 1, usize::MAX - 3] {
+        let start = start / 2 * 2;
+        assert!(quantizer.quantize_piece_into(start, &values, &mut [0; 4]).is_err());
+        assert!(quantizer.dequantize_piece_into(start, &[0; 4], &mut [0.0_f32; 4]).is_err());
+        assert!(quantizer.quantize_at(start, &values, &mut [0; 4]).is_err());
+        assert!(quantizer.dequantize_at(start, &[0; 4], &mut [0.0; 4]).is_err());
+        assert!(pipeline.encode_piece_into(start, &values, &mut [0; 9]).is_err());
+        assert!(pipeline.decode_piece_into(start, &[0; 2], &mut [0.0_f32; 4]).is_err());
+        assert!(pipeline.encode_at(start, f32::erase(&values), &mut [0; 9]).is_err());
+        assert!(blocks.encode_at(start, f32::erase(&values), &mut [0; 99]).is_err());
+        assert!(blocks.decode_at(start, &[0; 99], f32::erase_mut(&mut [0.0; 4])).is_err());
+        assert!(FrameWriter::new(&pipeline).max_encoded_len(start) >= start / 2);
+    }
+    assert!(FrameWriter::new(&pipeline).chunk_len(0).encode(&values).is_ok());
+    assert!(FrameWriter::new(&pipeline).chunk_len(usize::MAX).encode(&values).is_ok());
 }
 
 #[test]

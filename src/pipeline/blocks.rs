@@ -5,7 +5,7 @@ use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
     element::{Element, PIECE, Values, ValuesMut, check_finite},
-    error::{Error, Result},
+    error::{Error, Result, check_piece},
     kernel::{bits, extrema, scale},
     quantizer::{Grid, Levels, ScaleType, Scaling, narrow, rounding_bound},
     wire::Reader,
@@ -109,8 +109,8 @@ impl<L: Levels> Blocks<L> {
         (values / self.block).saturating_mul(self.block_len(self.block)).saturating_add(rest)
     }
 
-    fn check(&self, start: usize) -> Result<()> {
-        let (block, level_count) = (self.block, self.levels.level_count());
+    fn check(&self, start: usize, values: usize) -> Result<()> {
+        let level_count = self.levels.level_count();
         if !(1..=1 << BlockCode::BITS).contains(&level_count) {
             return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
         }
@@ -118,7 +118,7 @@ impl<L: Levels> Blocks<L> {
         if let Some(&level) = [lowest, highest].iter().find(|level| !level.is_finite()) {
             return Err(Error::Parameter { what: "levels", index: 0, value: level.into() });
         }
-        if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
+        check_piece(start, values, self.block)
     }
 
     /// The lowest and the highest level.
@@ -133,7 +133,7 @@ impl<L: Levels> Blocks<L> {
     }
 
     fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
-        self.check(start)?;
+        self.check(start, values.len())?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
         let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
@@ -170,7 +170,7 @@ impl<L: Levels> Blocks<L> {
     }
 
     fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
-        self.check(start)?;
+        self.check(start, values.len())?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
         let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);

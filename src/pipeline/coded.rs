@@ -5,7 +5,7 @@ use crate::{
     codec::{BitPack, Codec},
     description::{Describe, Description, Restore, Stages},
     element::{Element, PIECE, Values, ValuesMut},
-    error::{Error, Result},
+    error::{Error, Result, check_piece},
     quantizer::{Quantizer, dequantize_range, quantize_range, room},
 };
 use alloc::vec;
@@ -60,11 +60,6 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         (1..=codes).find(fits).unwrap_or(codes).saturating_mul(values)
     }
 
-    fn check_start(&self, start: usize) -> Result<()> {
-        let block = self.block();
-        if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
-    }
-
     /// The longest piece whose values and codes both fit the stack.
     fn piece(&self) -> Option<usize> {
         let block = self.joint_block();
@@ -73,7 +68,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
     }
 
     fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
-        self.check_start(start)?;
+        check_piece(start, values.len(), self.block())?;
         let expected = self.encoded_len(values.len());
         if let Some(expected) = expected.filter(|&expected| expected > bytes.len()) {
             return Err(Error::Length { what: "bytes", expected, actual: bytes.len() });
@@ -96,7 +91,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
     }
 
     fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
-        self.check_start(start)?;
+        check_piece(start, values.len(), self.block())?;
         let (first, count) = (self.quantizer.code_len(start), self.quantizer.code_len(values.len()));
         let Some(step) = self.piece() else {
             let mut codes = vec![Q::Code::default(); count];

@@ -10,7 +10,7 @@ use crate::{
     codec::all_read,
     description::Describe,
     element::{Element, Values, ValuesMut},
-    error::{Error, Result, same_length},
+    error::{Error, Result, check_piece, same_length},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{fmt::Debug, ops::Range};
@@ -103,7 +103,7 @@ pub trait PipelineExt: Pipeline {
     /// As [`encode_into`](Self::encode_into) for the piece of an array that begins at value `start`, a multiple of
     /// [`block`](Pipeline::block).
     fn encode_piece_into<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
-        check_start(self, start)?;
+        check_piece(start, values.len(), self.block().max(1))?;
         let (expected, actual) = (self.max_encoded_len(values.len()), bytes.len());
         if actual < expected {
             return Err(Error::Length { what: "bytes", expected, actual });
@@ -114,7 +114,7 @@ pub trait PipelineExt: Pipeline {
     /// As [`decode_into`](Self::decode_into) for the piece of an array that begins at value `start`, a multiple of
     /// [`block`](Pipeline::block).
     fn decode_piece_into<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<()> {
-        check_start(self, start)?;
+        check_piece(start, values.len(), self.block().max(1))?;
         let read = self.decode_at(start, bytes, T::erase_mut(values))?;
         all_read(read, bytes)
     }
@@ -129,18 +129,13 @@ pub trait PipelineExt: Pipeline {
                 allowed: "a position before the end",
             });
         }
-        check_start(self, values.start)?;
+        check_piece(values.start, values.len(), self.block().max(1))?;
         let (from, to) = (self.encoded_len(values.start), self.encoded_len(values.end));
         Ok(from.zip(to).map(|(from, to)| from..to))
     }
 }
 
 impl<P: Pipeline + ?Sized> PipelineExt for P {}
-
-fn check_start<P: Pipeline + ?Sized>(pipeline: &P, start: usize) -> Result<()> {
-    let block = pipeline.block().max(1);
-    if start.is_multiple_of(block) { Ok(()) } else { Err(Error::Unaligned { start, block }) }
-}
 
 macro_rules! forward {
     ($($pointer:ty),*) => {$(

@@ -3,7 +3,7 @@
 use super::Quantizer;
 use crate::{
     element::{Element, PIECE, check_finite},
-    error::{Error, Result, same_length},
+    error::{Error, Result, check_piece, same_length},
 };
 use alloc::{vec, vec::Vec};
 
@@ -124,14 +124,7 @@ pub(crate) fn room<C>(buffer: &mut [C; PIECE], expected: usize) -> Result<&mut [
 
 fn check_position<Q: Quantizer + ?Sized>(quantizer: &Q, start: usize, values: usize, codes: usize) -> Result<()> {
     same_length("codes", quantizer.code_len(values), codes)?;
-    let block = quantizer.block().max(1);
-    if !start.is_multiple_of(block) {
-        return Err(Error::Unaligned { start, block });
-    }
-    match start.checked_add(values) {
-        Some(_) => Ok(()),
-        None => Err(Error::Setting { name: "start", value: start as f64, allowed: "a position in the array" }),
-    }
+    check_piece(start, values, quantizer.block().max(1))
 }
 
 /// Values of any element to codes.

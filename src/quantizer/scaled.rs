@@ -4,7 +4,7 @@ use super::{Levels, Quantizer, Rounding, ScaleType, Scales, Seed, rounding::dith
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
-    error::{Error, Result, same_length},
+    error::{Error, Result, check_piece, same_length},
     groups::Groups,
     kernel::scale,
 };
@@ -147,6 +147,7 @@ impl<L, C> Scaled<L, C> {
 
     fn check(&self, start: usize, values: usize, codes: usize) -> Result<()> {
         same_length("codes", values, codes)?;
+        check_piece(start, values, 1)?;
         self.groups.check(start, values)
     }
 }
