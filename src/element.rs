@@ -36,6 +36,18 @@ pub enum ValuesMut<'a> {
     Bf16(&'a mut [bf16]),
 }
 
+/// Runs the same code for whichever element a [`Values`] or [`ValuesMut`] holds.
+macro_rules! each_element {
+    ($erased:ident, $values:ident => $run:expr) => {
+        match $values {
+            $erased::F32($values) => $run,
+            $erased::F16($values) => $run,
+            $erased::Bf16($values) => $run,
+        }
+    };
+}
+pub(crate) use each_element;
+
 macro_rules! facts {
     ($values:ident) => {
         impl $values<'_> {

@@ -16,6 +16,7 @@ mod error;
 mod fit;
 mod groups;
 mod kernel;
+mod memory;
 mod wire;
 
 // In the order of the flow: what values are like -> codes -> bytes -> bytes that describe themselves.

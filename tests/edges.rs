@@ -4,7 +4,7 @@ mod common;
 
 use common::{SCALE_TYPES, data_sets, quantizers};
 use fewbits::{
-    BitPack, Blocks, Code, Coded, Element, Error, ErrorKind, Fit, Frame, FrameWriter, Granularity, Grid, Groups,
+    BitPack, Blocks, Code, Codec, Coded, Element, Error, ErrorKind, Fit, Frame, FrameWriter, Granularity, Grid, Groups,
     Pipeline, PipelineExt, Quantizer, QuantizerExt, Rounding, Scale, ScaleType, Scaled, Scales, Seed, Uniform, bf16,
     f16,
 };
@@ -245,4 +245,24 @@ fn codes_of_every_type_give_the_same_bytes() {
     let (_, data) = &data_sets()[0];
     assert_eq!(bytes::<u8>(data), bytes::<u16>(data));
     assert_eq!(bytes::<u8>(data), bytes::<u32>(data));
+}
+
+#[test]
+fn absurd_counts_of_the_caller_are_errors() {
+    for count in [usize::MAX, usize::MAX / 2, usize::MAX / 16] {
+        let shaped = Uniform::new(8).per_axis(&[count, 1], 0).fit_range(0.0, 1.0);
+        assert!(matches!(shaped, Err(Error::Setting { name: "groups", .. })));
+        let codec = BitPack::<u8>::new(3).unwrap();
+        assert!(codec.decode_pieces(0, &[0; 100], count, &mut [0; 3], &mut |_| Ok(())).is_err());
+        assert!(codec.decode_pieces(count, &[0; 100], count, &mut [], &mut |_| Ok(())).is_err());
+    }
+    let codec = BitPack::<u8>::new(3).unwrap();
+    assert!(codec.decode_pieces(usize::MAX, &[0; 100], 30, &mut [0; 8], &mut |_| Ok(())).is_err());
+}
+
+#[test]
+fn offsets_that_overflow_name_their_group() {
+    let settings = Scale::new(Grid::new(-9, 5).unwrap()).with_offsets().scale_type(ScaleType::E8M0);
+    let error = settings.fit(&[-3.4027e38_f32, 3.4027e38]).unwrap_err();
+    assert!(matches!(error, Error::ScaleOutOfRange { group: 0, .. }));
 }

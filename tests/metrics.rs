@@ -221,6 +221,8 @@ fn quantiles_of_errors() {
     assert_abs_diff_eq!(found[2], f64::midpoint(errors[1499].into(), errors[1500].into()), epsilon = 1e-12);
     let stats = ErrorStats::measure(&x, &y).unwrap();
     assert_eq!(found[1] as f32, stats.max_abs_error() as f32);
+    let huge = abs_error_quantiles(Quantiles::new(), &[f32::MAX, 1.0], &[f32::MIN, 1.0], &[0.0, 1.0]);
+    assert_eq!(huge, Ok(vec![0.0, f64::from(f32::MAX)]));
     let refused = abs_error_quantiles(Quantiles::new(), &[1.0_f32, f32::NAN], &[1.0_f32, 2.0], &[0.5]);
     assert_eq!(refused, Err(Error::NonFinite { index: 1 }));
     assert!(abs_error_quantiles(Quantiles::new(), &x, &y[1..], &[0.5]).is_err());

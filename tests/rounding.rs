@@ -188,3 +188,16 @@ fn a_frame_of_halves_rounded_by_chance_decodes() {
         }
     }
 }
+
+#[test]
+fn dither_leaves_constant_groups_alone() {
+    let data = [0.0_f32, 0.0, 0.0, 1e-6, 2e-6, -3e-6, 7.5, 7.5, 7.5];
+    let dither = Rounding::Dither(Seed::new(1));
+    for scale_type in [fewbits::ScaleType::F32, fewbits::ScaleType::Bf16, fewbits::ScaleType::E8M0] {
+        let settings = Uniform::new(8).asymmetric().per_block(3).scale_type(scale_type).rounding(dither);
+        let restored = settings.fit(&data).unwrap().fake_quantize(&data).unwrap();
+        assert!(restored[..3].iter().all(|x| x.abs() < 1e-37) && restored[6..] == data[6..], "{restored:?}");
+    }
+    let zeros = Uniform::new(8).rounding(dither).fit(&[0.0_f32; 8]).unwrap();
+    assert_eq!(zeros.fake_quantize(&[0.0_f32; 8]).unwrap(), [0.0; 8]);
+}

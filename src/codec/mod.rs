@@ -7,7 +7,8 @@ pub use bitpack::BitPack;
 use crate::{
     code::Code,
     description::Describe,
-    error::{Error, Result, same_length},
+    error::{Error, Result, check_piece, same_length},
+    memory::filled,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt::Debug;
@@ -56,6 +57,10 @@ pub trait Codec: Describe + Debug + Send + Sync {
         piece: &mut [Self::Code],
         sink: &mut dyn FnMut(&[Self::Code]) -> Result<()>,
     ) -> Result<usize> {
+        check_piece(start, count, 1)?;
+        if let Some(needed) = self.encoded_len(count) {
+            take(bytes, needed)?;
+        }
         if count <= piece.len() {
             let codes = &mut piece[..count];
             let read = self.decode_at(start, bytes, codes)?;
@@ -64,7 +69,7 @@ pub trait Codec: Describe + Debug + Send + Sync {
         }
         let splits = !piece.is_empty() && piece.len().is_multiple_of(self.block().max(1));
         if self.encoded_len(count).is_none() || !splits {
-            let mut codes = vec![Self::Code::default(); count];
+            let mut codes = filled(count)?;
             let read = self.decode_at(start, bytes, &mut codes)?;
             codes.chunks(piece.len().max(1)).try_for_each(sink)?;
             return Ok(read);
@@ -112,7 +117,7 @@ pub trait CodecExt: Codec {
         if let Some(expected) = self.encoded_len(count) {
             same_length("bytes", expected, bytes.len())?;
         }
-        let mut codes = vec![Self::Code::default(); count];
+        let mut codes = filled(count)?;
         self.decode_into(bytes, &mut codes)?;
         Ok(codes)
     }

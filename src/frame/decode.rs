@@ -6,11 +6,12 @@ use crate::{
     codec::{Codec, all_read},
     element::Element,
     error::{Error, Result, same_length},
+    memory::{filled, resize},
     pipeline::{Coded, Pipeline, PipelineExt},
     quantizer::Quantizer,
     wire::check_checksum,
 };
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Values of one block are decoded on the stack up to this many.
@@ -66,7 +67,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         self.for_each_chunk(0..self.frame.len, |at, stream, range| {
             // A fixed rate rules a false count out before memory is taken for it.
             self.check_rate(stream, range.len())?;
-            values.resize(at + range.len(), T::default());
+            resize(&mut values, at + range.len())?;
             self.pipeline.decode_piece_into(at, stream, &mut values[at..])
         })?;
         Ok(values)
@@ -107,7 +108,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         let block = self.pipeline.block().max(1);
         let offset = |values: usize| self.pipeline.encoded_len(values - chunk.start);
         if offset(chunk.end).is_none() || block > EDGE {
-            let mut all = vec![T::default(); chunk.len()];
+            let mut all = filled::<T>(chunk.len())?;
             self.pipeline.decode_piece_into(chunk.start, stream, &mut all)?;
             out.copy_from_slice(&all[wanted.start - chunk.start..wanted.end - chunk.start]);
             return Ok(());

@@ -7,7 +7,7 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 
-/// Exact quantiles of the absolute error `|y - x|`, rounded to f32: `result[i]` is the one of `probabilities[i]`.
+/// Exact quantiles of the absolute error `|y - x|`, rounded to f32 and at most `f32::MAX`: `result[i]` is the one of `probabilities[i]`.
 ///
 /// Both slices are finite and not empty. `settings` says which definition of a quantile; see [`Quantiles`] for cost and
 /// memory, to which 4 bytes a value are added. libpressio calls the count `k` of values below one "kth error".
@@ -32,11 +32,10 @@ pub fn abs_error_quantiles<T: Element, U: Element>(
     for_each_piece(restored, |start, restored| {
         check_finite(restored, start)?;
         for (x, &y) in errors[start..].iter_mut().zip(restored) {
-            *x = (f64::from(y) - f64::from(*x)).abs() as f32;
+            *x = ((f64::from(y) - f64::from(*x)).abs() as f32).min(f32::MAX);
         }
         Ok(())
     })?;
-    // The difference of two finite values may round to infinity, but never to NaN.
     settings.nan(NanPolicy::Refuse).of(&errors, probabilities)
 }
 

@@ -4,12 +4,13 @@ use super::Pipeline;
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
-    element::{Element, PIECE, Values, ValuesMut, check_finite},
+    element::{Element, PIECE, Values, ValuesMut, check_finite, each_element},
     error::{Error, Result, check_piece},
     kernel::{bits, extrema, scale},
     quantizer::{Grid, Levels, ScaleType, Scaling, narrow, rounding_bound},
     wire::Reader,
 };
+use core::cell::OnceCell;
 
 /// Self-scaled blocks: each block of values is scaled by its own largest magnitude, and the scale travels in front of
 /// its codes. Dynamic quantization, for caches and streams whose values are not known beforehand.
@@ -68,7 +69,7 @@ impl Blocks<Grid> {
 impl<L> Blocks<L> {
     pub(crate) const TAG: u8 = 0x10;
 
-    /// Blocks of `block` values, 1 to 4096, at levels of your own; bf16 scales, which have the range of f32.
+    /// Blocks of `block` values, 1 to 4096, at levels of your own; bf16 scales, which are an error below 5e-41.
     pub const fn new(levels: L, block: usize) -> Result<Self>
     where
         L: Copy,
@@ -174,6 +175,8 @@ impl<L: Levels> Blocks<L> {
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
         let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
+        // Asked once, and only if a level is beyond the element.
+        let radius = OnceCell::new();
         let blocks = values.chunks_mut(self.block).zip(bytes.chunks(self.block_len(self.block)));
         for (i, (values, bytes)) in blocks.enumerate() {
             let codes = &mut codes[..values.len()];
@@ -183,7 +186,10 @@ impl<L: Levels> Blocks<L> {
             }
             let wide = &mut buffer[..values.len()];
             let scale = self.decode_block(bytes, codes, wide)?;
-            let bound = |_| 2.0 * rounding_bound(scale, self.levels.radius().into(), self.ends());
+            let bound = |_| {
+                let radius = *radius.get_or_init(|| self.levels.radius());
+                2.0 * rounding_bound(scale, radius.into(), self.ends())
+            };
             narrow(start + i * self.block, wide, values, bound)?;
         }
         Ok(needed)
@@ -225,19 +231,11 @@ impl<L: Levels> Pipeline for Blocks<L> {
     }
 
     fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
-        match values {
-            Values::F32(values) => self.encode_values(start, values, bytes),
-            Values::F16(values) => self.encode_values(start, values, bytes),
-            Values::Bf16(values) => self.encode_values(start, values, bytes),
-        }
+        each_element!(Values, values => self.encode_values(start, values, bytes))
     }
 
     fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
-        match values {
-            ValuesMut::F32(values) => self.decode_values(start, bytes, values),
-            ValuesMut::F16(values) => self.decode_values(start, bytes, values),
-            ValuesMut::Bf16(values) => self.decode_values(start, bytes, values),
-        }
+        each_element!(ValuesMut, values => self.decode_values(start, bytes, values))
     }
 }
 

@@ -4,8 +4,8 @@ use super::Pipeline;
 use crate::{
     codec::{BitPack, Codec},
     description::{Describe, Description, Restore, Stages},
-    element::{Element, PIECE, Values, ValuesMut},
-    error::{Error, Result, check_piece},
+    element::{Element, PIECE, Values, ValuesMut, each_element},
+    error::{Error, Result, check_piece, same_length},
     quantizer::{Quantizer, dequantize_range, quantize_range, room},
 };
 use alloc::vec;
@@ -56,8 +56,9 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
     /// Values whose codes are whole blocks of the codec: a multiple of the quantizer's block.
     fn joint_block(&self) -> usize {
         let (values, codes) = (self.quantizer.block().max(1), self.codec.block().max(1));
-        let fits = |times: &usize| self.quantizer.code_len(values.saturating_mul(*times)).is_multiple_of(codes);
-        (1..=codes).find(fits).unwrap_or(codes).saturating_mul(values)
+        // Codes are as many for every block, so this many blocks are the fewest whose codes suit the codec.
+        let times = codes / gcd(self.quantizer.code_len(values), codes);
+        times.saturating_mul(values)
     }
 
     /// The longest piece whose values and codes both fit the stack.
@@ -102,13 +103,22 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         let mut buffer = [Q::Code::default(); PIECE];
         let piece = room(&mut buffer, self.quantizer.code_len(step))?;
         let mut done = 0;
-        self.codec.decode_pieces(first, bytes, count, piece, &mut |codes| {
+        let read = self.codec.decode_pieces(first, bytes, count, piece, &mut |codes| {
             let to = values.len().min(done + step);
             dequantize_range(&self.quantizer, start + done, codes, &mut values[done..to]).map_err(damaged)?;
             done = to;
             Ok(())
-        })
+        })?;
+        same_length("values", values.len(), done)?;
+        Ok(read)
     }
+}
+
+fn gcd(mut a: usize, mut b: usize) -> usize {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 /// A code that no quantizer emitted comes from damaged bytes.
@@ -138,19 +148,11 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Pipeline for Coded<Q, K> {
     }
 
     fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
-        match values {
-            Values::F32(values) => self.encode_values(start, values, bytes),
-            Values::F16(values) => self.encode_values(start, values, bytes),
-            Values::Bf16(values) => self.encode_values(start, values, bytes),
-        }
+        each_element!(Values, values => self.encode_values(start, values, bytes))
     }
 
     fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
-        match values {
-            ValuesMut::F32(values) => self.decode_values(start, bytes, values),
-            ValuesMut::F16(values) => self.decode_values(start, bytes, values),
-            ValuesMut::Bf16(values) => self.decode_values(start, bytes, values),
-        }
+        each_element!(ValuesMut, values => self.decode_values(start, bytes, values))
     }
 }
 

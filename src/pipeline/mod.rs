@@ -11,6 +11,7 @@ use crate::{
     description::Describe,
     element::{Element, Values, ValuesMut},
     error::{Error, Result, check_piece, same_length},
+    memory::filled,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{fmt::Debug, ops::Range};
@@ -92,10 +93,11 @@ pub trait PipelineExt: Pipeline {
 
     /// All of `bytes` to a vector of `count` values. Nothing is allocated for a count that a fixed rate rules out.
     fn decode<T: Element>(&self, bytes: &[u8], count: usize) -> Result<Vec<T>> {
+        self.check_len(count)?;
         if let Some(expected) = self.encoded_len(count) {
             same_length("bytes", expected, bytes.len())?;
         }
-        let mut values = vec![T::default(); count];
+        let mut values = filled(count)?;
         self.decode_into(bytes, &mut values)?;
         Ok(values)
     }

@@ -193,7 +193,8 @@ pub(crate) fn narrow<T: Element>(
     if wide.iter().fold(false, |beyond, x| beyond | (x.abs() > T::MAX)) {
         for (i, x) in wide.iter_mut().enumerate() {
             let excess = f64::from(x.abs()) - f64::from(T::MAX);
-            if excess > 0.0 && excess > bound(start + i) {
+            let within = excess <= 0.0 || excess <= bound(start + i);
+            if !within {
                 return Err(Error::Overflow { index: start + i, value: *x, requested: T::DTYPE });
             }
             *x = x.clamp(-T::MAX, T::MAX);

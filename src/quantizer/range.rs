@@ -22,7 +22,8 @@ pub enum Range {
     MinMax,
     /// The part `p` of the values, above 0 to 1: without offsets up to the quantile `p` of the magnitudes, with offsets
     /// from the quantile `1 - p` to the quantile `p`, interpolated linearly. For activations with rare outliers, 0.999
-    /// to 0.99999. Exact, whatever their number.
+    /// to 0.99999. Exact, whatever their number. So with offsets the part `2 p - 1` is reached, and all values where both
+    /// quantiles are the same value, as for mostly zeros.
     Percentile(f64),
     /// Up to `k` standard deviations on either side of the mean, but never beyond the extremes.
     MeanStd(f64),
@@ -68,7 +69,9 @@ impl Range {
                 (mean - k * deviation, mean + k * deviation)
             }
         };
-        Ok(((from as f32).clamp(low, high), (to as f32).clamp(low, high)))
+        let (from, to) = ((from as f32).clamp(low, high), (to as f32).clamp(low, high));
+        // Most values are the same, so that this says nothing of how large the others are.
+        Ok(if from == to { (low, high) } else { (from, to) })
     }
 }
 

@@ -25,6 +25,9 @@ pub enum Rounding {
     /// level, and subtracted again from the level. The error is evenly spread over a step whatever the value, and
     /// independent of it, except within half a step of the ends of the range, where it can reach a whole step. Needs
     /// levels in steps of 1. The seed is part of what a decoder needs and travels with the parameters.
+    ///
+    /// Choose it in the settings: groups of equal values are fitted otherwise under dither, which setting it on a fitted
+    /// quantizer cannot make up for.
     Dither(Seed),
 }
 

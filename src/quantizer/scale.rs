@@ -186,8 +186,12 @@ impl Scaling {
         groups: Groups,
         fit: impl Fn(&L, usize) -> Result<(f32, f32)>,
     ) -> Result<Scaled<L, C>> {
-        let mut scales = Vec::with_capacity(groups.count());
-        let mut offsets = Vec::new();
+        let (mut scales, mut offsets) = (Vec::new(), Vec::new());
+        // A shape given without data can ask for any number of groups.
+        scales.try_reserve_exact(groups.count()).map_err(|_| {
+            let value = groups.count() as f64;
+            Error::Setting { name: "groups", value, allowed: "as many as fit the memory" }
+        })?;
         for group in 0..groups.count() {
             let (scale, offset) = fit(&unit, group)?;
             scales.push(scale);
@@ -201,6 +205,10 @@ impl Scaling {
     /// Scale and offset of a group whose values lie in `low..=high`.
     pub(crate) fn scale<L: Levels>(&self, unit: &L, group: usize, low: f64, high: f64) -> Result<(f32, f32)> {
         let (first, last) = unit.range();
+        if !(first <= last && first.is_finite() && last.is_finite()) {
+            let value = if first.is_finite() { last } else { first };
+            return Err(Error::Parameter { what: "range of the levels", index: 0, value: value.into() });
+        }
         let (first, last) = (f64::from(first), f64::from(last));
         let (extent, reach) = if self.offsets {
             (high - low, last - first)
@@ -211,16 +219,16 @@ impl Scaling {
             (-low.min(0.0), -first)
         };
         if extent == 0.0 || reach <= 0.0 {
-            // Any scale restores the value if a level does; otherwise the smallest scale comes closest.
-            let exact = unit.level(unit.nearest(0.0)) == 0.0;
-            return Ok((if exact { 1.0 } else { self.scale_type.smallest() }, self.offset(low)));
+            // Any scale restores the value if a level does; otherwise, and under dither, the smallest scale comes closest.
+            let level = unit.level(unit.nearest(0.0));
+            let exact = level == 0.0 && !matches!(self.rounding, Rounding::Dither(_));
+            let scale = if exact { 1.0 } else { self.scale_type.smallest() };
+            return Ok((scale, self.offset(low - f64::from(level) * f64::from(scale))));
         }
-        let scale = self.scale_type.round_outward(extent, reach).ok_or(Error::ScaleOutOfRange {
-            group,
-            scale: extent / reach,
-            stored_as: self.scale_type.name(),
-        })?;
-        Ok((scale, self.offset(low - first * f64::from(scale))))
+        let refused = Error::ScaleOutOfRange { group, scale: extent / reach, stored_as: self.scale_type.name() };
+        let Some(scale) = self.scale_type.round_outward(extent, reach) else { return Err(refused) };
+        let offset = self.offset(low - first * f64::from(scale));
+        if offset.is_finite() { Ok((scale, offset)) } else { Err(refused) }
     }
 
     fn offset(&self, offset: f64) -> f32 {

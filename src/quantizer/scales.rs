@@ -20,7 +20,7 @@ pub enum ScaleType {
     /// 2 bytes, 6e-8 to 65504. Up to 0.1 % coarser than needed; coarser still below 6e-5. A scale below 3e-8 is an
     /// error, for what it could resolve is lost.
     F16,
-    /// 2 bytes, the range of f32. Up to 0.8 % coarser than needed.
+    /// 2 bytes, 9e-41 to 3.39e38. Up to 0.8 % coarser than needed, coarser below 1e-38, and below 5e-41 an error.
     Bf16,
     /// 1 byte: a power of two from 2^-127 to 2^127, as in the OCP microscaling formats. Up to twice as coarse as
     /// needed.
