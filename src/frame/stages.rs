@@ -6,18 +6,20 @@ use crate::{
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Blocks, Coded, Pipeline},
-    quantizer::{Grid, Quantizer, Scaled, UniformQuantizer},
+    quantizer::{AffineQuantizer, Grid, Quantizer, Scaled, UniformQuantizer},
 };
 use alloc::boxed::Box;
 
 impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const SCALED: u8 = Scaled::<Grid>::TAG;
+        const AFFINE: u8 = AffineQuantizer::<u8>::TAG;
         let mut ahead = stages.clone();
         let (tag, _) = ahead.next()?;
         match (tag, ahead.peek()) {
             (SCALED, Some(Grid::TAG)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
+            (AFFINE, _) => Ok(Box::new(AffineQuantizer::<C>::restore(stages)?)),
             _ => Err(unknown(tag, "a built-in quantizer")),
         }
     }

@@ -25,6 +25,11 @@ pub struct Grid {
 impl Grid {
     pub(crate) const TAG: u8 = 0x02;
 
+    /// `min..=max`, which are known to be right.
+    pub(super) const fn integers(min: i32, max: i32) -> Self {
+        Self { min, max, mid_rise: false }
+    }
+
     /// The integers `min..=max`, zero among them: at most 2^16, and none beyond 2^20 on either side.
     pub const fn new(min: i32, max: i32) -> Result<Self> {
         Self::checked(min, max, false)
@@ -63,6 +68,12 @@ impl Grid {
     /// Whether levels lie halfway between integers.
     pub const fn is_mid_rise(&self) -> bool {
         self.mid_rise
+    }
+
+    /// Its integers, counted from one of them instead of from zero.
+    #[inline(always)]
+    pub(crate) const fn seen_from(self, integer: i32) -> Self {
+        Self { min: self.min - integer, max: self.max - integer, mid_rise: self.mid_rise }
     }
 
     #[inline(always)]

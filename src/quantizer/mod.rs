@@ -6,8 +6,11 @@
 //! Scalar quantizers need even less: [`Levels`] says where levels lie in units of a scale, and [`Scaled`] does the
 //! rest.
 
+mod affine;
+mod affine_quantizer;
 mod doors;
 mod grid;
+mod integers;
 mod levels;
 mod range;
 mod rounding;
@@ -17,6 +20,8 @@ mod scales;
 mod seed;
 mod uniform;
 
+pub use affine::Affine;
+pub use affine_quantizer::AffineQuantizer;
 pub use doors::QuantizerExt;
 pub(crate) use doors::{dequantize_range, narrow, quantize_range, room};
 pub use grid::Grid;
@@ -31,7 +36,11 @@ pub use scales::{ScaleType, Scales};
 pub use seed::Seed;
 pub use uniform::{Uniform, UniformQuantizer};
 
-use crate::{code::Code, description::Describe, error::Result};
+use crate::{
+    code::Code,
+    description::Describe,
+    error::{Error, Result},
+};
 use alloc::boxed::Box;
 use core::fmt::Debug;
 
@@ -117,3 +126,21 @@ macro_rules! forward {
     )*};
 }
 forward!(&Q, Box<Q>);
+
+/// All `codes`, the first of which is at `start`, are below `level_count`.
+pub(crate) fn check_codes<C: Code>(start: usize, codes: &[C], level_count: u32) -> Result<()> {
+    let largest = codes.iter().copied().max().unwrap_or_default();
+    if largest.to_u32() < level_count {
+        return Ok(());
+    }
+    let index = codes.iter().position(|code| code.to_u32() >= level_count).unwrap_or(0);
+    let code = codes[index].to_u32();
+    Err(Error::Code { index: start.saturating_add(index), code, level_count: level_count.into() })
+}
+
+/// The gradient passes where a value lies in `low..=high`, and stops where it is clipped.
+pub(crate) fn pass_between(low: f64, high: f64, values: &[f32], gradient: &mut [f32]) {
+    for (g, &x) in gradient.iter_mut().zip(values) {
+        *g = if (low..=high).contains(&f64::from(x)) { *g } else { 0.0 };
+    }
+}

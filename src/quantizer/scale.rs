@@ -238,7 +238,7 @@ impl Scaling {
 }
 
 /// The smallest and the largest value of each group.
-fn extremes<T: Element>(groups: &Groups, values: &[T]) -> Result<(Vec<f32>, Vec<f32>)> {
+pub(crate) fn extremes<T: Element>(groups: &Groups, values: &[T]) -> Result<(Vec<f32>, Vec<f32>)> {
     let (mut lows, mut highs) = (vec![f32::INFINITY; groups.count()], vec![f32::NEG_INFINITY; groups.count()]);
     for_each_piece(values, |start, values| {
         check_finite(values, start)?;

@@ -1,6 +1,6 @@
 //! Scalar levels at many scales: the quantizer behind uniform, and behind every table of levels.
 
-use super::{Levels, Quantizer, Rounding, ScaleType, Scales, Seed, rounding::dither};
+use super::{Levels, Quantizer, Rounding, ScaleType, Scales, Seed, check_codes, pass_between, rounding::dither};
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
@@ -184,17 +184,6 @@ impl<L: Levels, C: Code> Scaled<L, C> {
             scale::dequantize_run(scale, offset, codes, values, level);
         }
     }
-
-    fn check_codes(&self, start: usize, codes: &[C]) -> Result<()> {
-        let level_count = self.unit.level_count();
-        let largest = codes.iter().copied().max().unwrap_or_default();
-        if largest.to_u32() < level_count {
-            return Ok(());
-        }
-        let index = codes.iter().position(|code| code.to_u32() >= level_count).unwrap_or(0);
-        let code = codes[index].to_u32();
-        Err(Error::Code { index: start.saturating_add(index), code, level_count: level_count.into() })
-    }
 }
 
 impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
@@ -235,7 +224,7 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
 
     fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
         self.check(start, values.len(), codes.len())?;
-        self.check_codes(start, codes)?;
+        check_codes(start, codes, self.unit.level_count())?;
         if let Rounding::Dither(seed) = self.rounding {
             self.groups.for_each_run(start, values.len(), |group, from, to| {
                 let (codes, values) = (&codes[from..to], &mut values[from..to]);
@@ -289,9 +278,7 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
             let (scale, offset) = self.group(group);
             let (low, high) =
                 (lowest * f64::from(scale) + f64::from(offset), highest * f64::from(scale) + f64::from(offset));
-            for (g, &x) in gradient[from..to].iter_mut().zip(&values[from..to]) {
-                *g = if (low..=high).contains(&f64::from(x)) { *g } else { 0.0 };
-            }
+            pass_between(low, high, &values[from..to], &mut gradient[from..to]);
         });
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! A new quantizer joins all laws by one line in [`quantizers`], a new codec by one line in [`codecs`].
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
-use fewbits::{BitPack, Codec, Fit, Quantizer, Range, Result, Rounding, ScaleType, Seed, Uniform, f16};
+use fewbits::{Affine, BitPack, Codec, Fit, Grid, Quantizer, Range, Result, Rounding, ScaleType, Seed, Uniform, f16};
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
 pub type AnyCodec = Box<dyn Codec<Code = u16>>;
@@ -75,6 +75,17 @@ pub fn quantizers() -> Vec<Case> {
             }
         }
     }
+    for (rule, settings) in [
+        ("torch", Affine::torch(Grid::I8)),
+        ("torch, 16 bits", Affine::torch(Grid::U16)),
+        ("torch symmetric", Affine::torch_symmetric(Grid::I4)),
+        ("ONNX", Affine::dynamic_quantize_linear()),
+    ] {
+        let settings = settings.codes::<u16>();
+        // Zero points move the range by up to half a step, so that roundings decide whether an end is clipped.
+        cases.push(Case { clips: true, ..case(format!("affine, {rule}, tensor"), settings.clone()) });
+        cases.push(Case { clips: true, ..case(format!("affine, {rule}, blocks of 5"), settings.per_block(5)) });
+    }
     cases
 }
 
@@ -87,6 +98,7 @@ pub fn shaped_quantizers(shape: [usize; 3]) -> Vec<Case> {
             [
                 case(format!("uniform, symmetric, axis {axis}"), symmetric),
                 case(format!("uniform, asymmetric, axis {axis}"), asymmetric.clone()),
+                case(format!("affine, axis {axis}"), Affine::torch(Grid::U8).codes::<u16>().per_axis(&shape, axis)),
                 Case {
                     clips: true,
                     ..case(format!("uniform, least squares, axis {axis}"), asymmetric.range(Range::Mse))

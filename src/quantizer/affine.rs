@@ -1,0 +1,145 @@
+//! How ONNX and torch choose scales and zero points.
+
+use super::{AffineQuantizer, Grid, Levels, ScaleType, Scales, scale::extremes};
+use crate::{
+    code::Code,
+    element::Element,
+    error::{Error, Result},
+    fit::Fit,
+    groups::Granularity,
+};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+/// Whose rule it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Onnx,
+    Torch,
+    TorchSymmetric,
+}
+
+/// Settings of an [`AffineQuantizer`], by the rules of other libraries, all in f32 arithmetic. `lo` and `hi` are the
+/// extremes of a group, or 0 where all values are on one side of it.
+///
+/// | constructor | scale | zero point |
+/// | --- | --- | --- |
+/// | [`dynamic_quantize_linear`](Self::dynamic_quantize_linear) | `(hi - lo) / 255`; `1 / 255` if all are 0 | `round(clamp(0 - lo / scale))` |
+/// | [`torch`](Self::torch) | `max((hi - lo) / (qmax - qmin), 2^-23)` | `clamp(qmin - round(lo / scale))` |
+/// | [`torch_symmetric`](Self::torch_symmetric) | `max(max abs / ((qmax - qmin) / 2), 2^-23)` | `floor((qmax + qmin + 1) / 2)` |
+///
+/// Rounding is to nearest, ties to even. The error of a fitted value is at most half a scale and roundings, for the
+/// zero point moves the range by at most half a step. The least scale of torch's rules turns values below 6e-8 into
+/// zero. Symmetric int8 divides by 127.5, so that the largest value may be clipped by half a step. A range
+/// that spans more than `f32::MAX` has no such scale, and is an error.
+///
+/// Use them where another runtime reads the integers. Else [`Uniform`](super::Uniform) is more exact: its
+/// scales are rounded outward, and its offsets lose nothing far from zero.
+///
+/// ```
+/// use fewbits::{Affine, Fit, Grid, QuantizerExt};
+///
+/// let activations = [-1.0_f32, 0.0, 0.5, 4.1];
+/// let onnx = Affine::dynamic_quantize_linear().fit(&activations)?;
+/// assert_eq!((onnx.scales(), onnx.zero_points()), (&[0.02][..], &[50][..]));
+/// assert_eq!(onnx.quantize(&activations)?, [0, 50, 75, 255]);
+///
+/// let weights = [-2.0_f32, 1.0, 0.25, -0.5];
+/// let torch = Affine::torch_symmetric(Grid::I8).per_axis(&[2, 2], 0).fit(&weights)?;
+/// assert_eq!((torch.scales(), torch.zero_points()), (&[2.0 / 127.5, 0.5 / 127.5][..], &[0, 0][..]));
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Affine<C = u8> {
+    grid: Grid,
+    rule: Rule,
+    granularity: Granularity,
+    code: PhantomData<C>,
+}
+
+impl Affine<u8> {
+    /// `DynamicQuantizeLinear` of ONNX: integers 0 to 255.
+    pub fn dynamic_quantize_linear() -> Self {
+        Self::of(Grid::U8, Rule::Onnx)
+    }
+
+    /// The affine rule of `torch.ao.quantization`'s observers, `per_tensor_affine` or `per_channel_affine`, for the
+    /// integers `quant_min..=quant_max` of `grid`.
+    pub fn torch(grid: Grid) -> Self {
+        Self::of(grid, Rule::Torch)
+    }
+
+    /// The symmetric rule of torch and torchao, the zero point in the middle of the integers: 0 for [`Grid::I8`], which
+    /// is torchao's symmetric int8.
+    pub fn torch_symmetric(grid: Grid) -> Self {
+        Self::of(grid, Rule::TorchSymmetric)
+    }
+
+    fn of(grid: Grid, rule: Rule) -> Self {
+        Self { grid, rule, granularity: Granularity::Tensor, code: PhantomData }
+    }
+}
+
+impl<C: Code> Affine<C> {
+    /// One scale and zero point for every `n` neighbours; the last block may be shorter.
+    #[must_use]
+    #[doc(alias = "group_size")]
+    pub fn per_block(self, n: usize) -> Self {
+        Self { granularity: Granularity::Block(n), ..self }
+    }
+
+    /// One scale and zero point for each index along `axis` of a row-major `shape`.
+    #[must_use]
+    #[doc(alias = "per_channel")]
+    pub fn per_axis(self, shape: &[usize], axis: usize) -> Self {
+        Self { granularity: Granularity::Axis { shape: shape.into(), axis }, ..self }
+    }
+
+    /// The type of the codes in memory; `u8` by default. It changes no byte of an encoded array.
+    #[must_use]
+    pub fn codes<D: Code>(self) -> Affine<D> {
+        Affine { grid: self.grid, rule: self.rule, granularity: self.granularity, code: PhantomData }
+    }
+
+    /// Scale and zero point of a group, in the arithmetic of the libraries.
+    fn parameters(&self, group: usize, low: f32, high: f32) -> Result<(f32, i32)> {
+        let (lo, hi) = (low.min(0.0), high.max(0.0));
+        let (qmin, qmax) = (self.grid.min(), self.grid.max());
+        let span = (qmax - qmin) as f32;
+        let scale = match self.rule {
+            Rule::Onnx => (if lo == hi { 1.0 } else { hi - lo }) / span,
+            Rule::Torch => ((hi - lo) / span).max(f32::EPSILON),
+            Rule::TorchSymmetric => (hi.max(-lo) / (span / 2.0)).max(f32::EPSILON),
+        };
+        if !(scale > 0.0 && scale.is_finite()) {
+            let exact = (f64::from(hi) - f64::from(lo)) / f64::from(span);
+            return Err(Error::ScaleOutOfRange { group, scale: exact, stored_as: ScaleType::F32.name() });
+        }
+        if self.rule == Rule::TorchSymmetric {
+            return Ok((scale, (qmax + qmin + 1).div_euclid(2)));
+        }
+        // What `clamp(qmin - lo / scale)` rounds to is the integer nearest to it as seen from 0, plus `qmin`: which is
+        // a code of the integers from 0 up.
+        let code = self.grid.seen_from(qmin).nearest(-lo / scale);
+        Ok((scale, code.cast_signed() + qmin))
+    }
+}
+
+impl<T: Element, C: Code> Fit<T> for Affine<C> {
+    type Fitted = AffineQuantizer<C>;
+
+    fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
+        if data.is_empty() {
+            return Err(Error::Empty);
+        }
+        let groups = self.granularity.groups(data.len())?;
+        let (lows, highs) = extremes(&groups, data)?;
+        let (mut scales, mut zero_points) = (Vec::new(), Vec::new());
+        for (group, (&low, &high)) in lows.iter().zip(&highs).enumerate() {
+            let (scale, zero_point) = self.parameters(group, low, high)?;
+            scales.push(scale);
+            zero_points.push(zero_point);
+        }
+        AffineQuantizer::new(self.grid, groups, Scales::new(ScaleType::F32, scales)?, zero_points)
+    }
+}
