@@ -4,7 +4,7 @@
 mod shared;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fewbits::{Quantiles, bf16};
+use fewbits::{Histogram, Quantiles, bf16};
 use shared::{group, weights};
 use std::{cmp::Ordering, hint::black_box};
 
@@ -114,5 +114,19 @@ fn along_axis(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, many_at_once, lengths, along_axis);
+/// The way to quantiles of what cannot be kept, beside exact ones.
+fn histogram(criterion: &mut Criterion) {
+    let values = weights(LEN);
+    let mut group = group(criterion, "histogram of 2^22", LEN);
+    group.sample_size(20);
+    group.bench_function("add", |bencher| {
+        bencher.iter(|| {
+            let mut histogram = Histogram::new();
+            histogram.add(black_box(&values)).map(|()| histogram)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, many_at_once, lengths, along_axis, histogram);
 criterion_main!(benches);

@@ -37,6 +37,18 @@ impl Granularity {
             }
         }
     }
+
+    /// The groups of any number of values, or of whole rows.
+    pub(crate) fn groups_of_any_length(&self) -> Result<Groups> {
+        match self {
+            Self::Tensor => Ok(Groups::tensor()),
+            Self::Axis { shape, axis } => Groups::axis(shape, *axis),
+            Self::Block(n) => {
+                let allowed = "one scale per tensor or axis, for blocks belong to the values they are fitted to";
+                Err(Error::Setting { name: "block", value: *n as f64, allowed })
+            }
+        }
+    }
 }
 
 /// Which values share a scale, resolved: value `i` belongs to group `(i / run) % count`.

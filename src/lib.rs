@@ -41,7 +41,7 @@ pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
 pub use wire::{FORMAT_VERSION, Reader, Writer};
 
-pub use calibrate::{NanPolicy, QuantileMethod, Quantiles};
+pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
 
 pub use quantizer::{
     Affine, AffineQuantizer, Grid, Levels, Quantizer, QuantizerExt, Range, Rounding, Scale, ScaleType, Scaled, Scales,

@@ -62,7 +62,9 @@ fn quantize_and_dequantize_linear_equal_the_reference_evaluator() {
                 random.bits();
             }
         }
-        zeros.iter().for_each(|_| drop(random.bits()));
+        for _ in &zeros {
+            random.bits();
+        }
         let values: Vec<f32> = (0..COUNT).map(|i| value(&mut random, i, scales[i % scale_count], &grid)).collect();
 
         let quantizer = if scale_count == 1 {

@@ -1,10 +1,13 @@
 //! What values are like, before anything is fitted to them: the numbers that settings are chosen by.
 //!
-//! Nothing here knows of quantizers. Settings and a slice of any element go in, plain f64 numbers come out.
+//! Nothing here knows of quantizers. Settings and slices of any element go in, plain f64 numbers come out.
 
+mod histogram;
+mod histogram_bytes;
 mod method;
 mod quantiles;
 mod ranks;
 
+pub use histogram::{Bucket, Histogram};
 pub use method::QuantileMethod;
 pub use quantiles::{NanPolicy, Quantiles};

@@ -183,7 +183,7 @@ fn axis_of(len: usize, shape: &[usize], axis: usize) -> Result<Groups> {
     if len == 0 { Err(Error::Empty) } else { Ok(groups) }
 }
 
-fn check_probabilities(probabilities: &[f64]) -> Result<()> {
+pub(super) fn check_probabilities(probabilities: &[f64]) -> Result<()> {
     match probabilities.iter().find(|p| !(0.0..=1.0).contains(*p)) {
         None => Ok(()),
         Some(&value) => Err(Error::Setting { name: "probability", value, allowed: "0 to 1" }),

@@ -1,12 +1,16 @@
 //! How ONNX and torch choose scales and zero points.
 
-use super::{AffineQuantizer, Grid, Levels, ScaleType, Scales, scale::extremes};
+use super::{
+    AffineQuantizer, Grid, Levels, ScaleType, Scales,
+    scaling::{check_histograms, extremes},
+};
 use crate::{
+    calibrate::Histogram,
     code::Code,
     element::Element,
     error::{Error, Result},
     fit::Fit,
-    groups::Granularity,
+    groups::{Granularity, Groups},
 };
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -123,6 +127,16 @@ impl<C: Code> Affine<C> {
         let code = self.grid.seen_from(qmin).nearest(-lo / scale);
         Ok((scale, code.cast_signed() + qmin))
     }
+
+    fn quantizer(&self, groups: Groups, lows: &[f32], highs: &[f32]) -> Result<AffineQuantizer<C>> {
+        let (mut scales, mut zero_points) = (Vec::new(), Vec::new());
+        for (group, (&low, &high)) in lows.iter().zip(highs).enumerate() {
+            let (scale, zero_point) = self.parameters(group, low, high)?;
+            scales.push(scale);
+            zero_points.push(zero_point);
+        }
+        AffineQuantizer::new(self.grid, groups, Scales::new(ScaleType::F32, scales)?, zero_points)
+    }
 }
 
 impl<T: Element, C: Code> Fit<T> for Affine<C> {
@@ -134,12 +148,17 @@ impl<T: Element, C: Code> Fit<T> for Affine<C> {
         }
         let groups = self.granularity.groups(data.len())?;
         let (lows, highs) = extremes(&groups, data)?;
-        let (mut scales, mut zero_points) = (Vec::new(), Vec::new());
-        for (group, (&low, &high)) in lows.iter().zip(&highs).enumerate() {
-            let (scale, zero_point) = self.parameters(group, low, high)?;
-            scales.push(scale);
-            zero_points.push(zero_point);
-        }
-        AffineQuantizer::new(self.grid, groups, Scales::new(ScaleType::F32, scales)?, zero_points)
+        self.quantizer(groups, &lows, &highs)
+    }
+}
+
+/// One histogram for each group.
+impl<C: Code> Fit<Histogram> for Affine<C> {
+    type Fitted = AffineQuantizer<C>;
+
+    fn fit(&self, data: &[Histogram]) -> Result<Self::Fitted> {
+        let groups = self.granularity.groups_of_any_length()?;
+        let (lows, highs) = check_histograms(&groups, data)?;
+        self.quantizer(groups, &lows, &highs)
     }
 }

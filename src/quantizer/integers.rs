@@ -71,13 +71,11 @@ impl Grid {
             return Err(Error::CodeWidth { level_count: self.level_count().into(), code_bits: C::BITS });
         }
         for (index, (code, integer)) in codes.iter_mut().zip(integers).enumerate() {
-            match integer.to_i32().filter(|integer| (self.min()..=self.max()).contains(integer)) {
-                Some(integer) => *code = C::from_u32((integer - self.min()).cast_unsigned()),
-                None => {
-                    let value = integer.to_f64().unwrap_or(f64::NAN);
-                    return Err(Error::Parameter { what: "integers", index, value });
-                }
-            }
+            let Some(integer) = integer.to_i32().filter(|integer| (self.min()..=self.max()).contains(integer)) else {
+                let value = integer.to_f64().unwrap_or(f64::NAN);
+                return Err(Error::Parameter { what: "integers", index, value });
+            };
+            *code = C::from_u32((integer - self.min()).cast_unsigned());
         }
         Ok(())
     }

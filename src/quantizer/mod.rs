@@ -17,6 +17,7 @@ mod rounding;
 mod scale;
 mod scaled;
 mod scales;
+mod scaling;
 mod seed;
 mod uniform;
 
@@ -29,10 +30,10 @@ pub use levels::Levels;
 pub use range::Range;
 pub use rounding::Rounding;
 pub use scale::Scale;
-pub(crate) use scale::Scaling;
 pub use scaled::Scaled;
 pub(crate) use scaled::rounding_bound;
 pub use scales::{ScaleType, Scales};
+pub(crate) use scaling::Scaling;
 pub use seed::Seed;
 pub use uniform::{Uniform, UniformQuantizer};
 

@@ -2,7 +2,7 @@
 
 use super::{Levels, ScaleType};
 use crate::{
-    calibrate::Quantiles,
+    calibrate::{Histogram, Quantiles},
     error::{Error, Result},
     kernel::sums::sums,
 };
@@ -48,30 +48,70 @@ impl Range {
         }
     }
 
-    /// The ends of the range of the finite `values` of a group, whose extremes are known.
-    pub(crate) fn ends(self, values: &[f32], low: f32, high: f32, offsets: bool) -> Result<(f32, f32)> {
+    /// The ends of the range of a group whose extremes are known.
+    pub(crate) fn ends(self, sample: Sample<'_>, low: f32, high: f32, offsets: bool) -> Result<(f32, f32)> {
         let (from, to) = match self {
             Self::MinMax | Self::Mse => return Ok((low, high)),
             Self::Percentile(p) if offsets => {
-                let quantiles = Quantiles::new().of(values, &[1.0 - p, p])?;
-                (quantiles[0].min(quantiles[1]), quantiles[0].max(quantiles[1]))
+                let [from, to] = sample.quantiles([1.0 - p, p])?;
+                (from.min(to), from.max(to))
             }
             Self::Percentile(p) => {
-                let magnitudes: Vec<f32> = values.iter().map(|x| x.abs()).collect();
-                let reach = Quantiles::new().of(&magnitudes, &[p])?[0];
+                let [reach] = sample.magnitude_quantiles([p])?;
                 (-reach, reach)
             }
             Self::MeanStd(k) => {
-                let count = values.len() as f64;
-                let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-                let square = |&x: &f32| (f64::from(x) - mean) * (f64::from(x) - mean);
-                let deviation = Float::sqrt(values.iter().map(square).sum::<f64>() / count);
+                let (mean, deviation) = sample.mean_and_deviation();
                 (mean - k * deviation, mean + k * deviation)
             }
         };
         let (from, to) = ((from as f32).clamp(low, high), (to as f32).clamp(low, high));
         // Most values are the same, so that this says nothing of how large the others are.
         Ok(if from == to { (low, high) } else { (from, to) })
+    }
+}
+
+/// What a range is chosen by.
+#[derive(Clone, Copy)]
+pub(crate) enum Sample<'a> {
+    /// The finite values of a group, at least one.
+    Values(&'a [f32]),
+    /// Their histogram.
+    Histogram(&'a Histogram),
+}
+
+impl Sample<'_> {
+    fn quantiles<const N: usize>(self, probabilities: [f64; N]) -> Result<[f64; N]> {
+        let mut out = [0.0; N];
+        match self {
+            Self::Values(values) => Quantiles::new().of_into(values, &probabilities, &mut out)?,
+            Self::Histogram(histogram) => histogram.quantiles_into(&probabilities, &mut out)?,
+        }
+        Ok(out)
+    }
+
+    fn magnitude_quantiles<const N: usize>(self, probabilities: [f64; N]) -> Result<[f64; N]> {
+        match self {
+            Self::Values(values) => {
+                let magnitudes: Vec<f32> = values.iter().map(|x| x.abs()).collect();
+                Sample::Values(&magnitudes).quantiles(probabilities)
+            }
+            Self::Histogram(histogram) => Sample::Histogram(&histogram.magnitudes()).quantiles(probabilities),
+        }
+    }
+
+    fn mean_and_deviation(self) -> (f64, f64) {
+        match self {
+            Self::Values(values) => {
+                let count = values.len() as f64;
+                let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+                let square = |&x: &f32| (f64::from(x) - mean) * (f64::from(x) - mean);
+                (mean, Float::sqrt(values.iter().map(square).sum::<f64>() / count))
+            }
+            Self::Histogram(histogram) => {
+                (histogram.mean().unwrap_or(0.0), histogram.standard_deviation().unwrap_or(0.0))
+            }
+        }
     }
 }
 
@@ -84,10 +124,12 @@ const FINER: i32 = 6;
 /// Fits by least squares at most.
 const REFITS: usize = 8;
 
-/// The search for the scale and the offset with the smallest squared error over the finite values of one group.
+/// The search for the scale and the offset with the smallest squared error over finite values of one group.
 pub(crate) struct Search<'a, L, F> {
     pub(crate) unit: &'a L,
     pub(crate) values: &'a [f32],
+    /// How often each of them counts; once, if there are none.
+    pub(crate) weights: Option<&'a [f32]>,
     pub(crate) scale_type: ScaleType,
     pub(crate) offsets: bool,
     /// Scale and offset for a range, if there is such a scale.
@@ -136,6 +178,14 @@ impl<L: Levels, F: Fn(f64, f64) -> Option<(f32, f32)>> Search<'_, L, F> {
         Some((best.scale, best.offset))
     }
 
+    /// Sums over all values.
+    fn sums<const N: usize>(&self, terms: impl Fn(f32) -> [f64; N]) -> [f64; N] {
+        match self.weights {
+            None => sums(self.values, self.values, |x, _| terms(x)),
+            Some(weights) => sums(self.values, weights, |x, weight| terms(x).map(|term| term * f64::from(weight))),
+        }
+    }
+
     fn better(&self, best: Candidate, ends: (f64, f64)) -> Candidate {
         match self.range(ends) {
             Some(candidate) if candidate.error < best.error => candidate,
@@ -149,7 +199,7 @@ impl<L: Levels, F: Fn(f64, f64) -> Option<(f32, f32)>> Search<'_, L, F> {
     }
 
     fn candidate(&self, ends: (f64, f64), scale: f32, offset: f32) -> Candidate {
-        let [error] = sums(self.values, self.values, |x, _| {
+        let [error] = self.sums(|x| {
             let restored = self.unit.level(self.unit.nearest((x - offset) / scale)) * scale + offset;
             let error = f64::from(restored) - f64::from(x);
             [error * error]
@@ -159,14 +209,13 @@ impl<L: Levels, F: Fn(f64, f64) -> Option<(f32, f32)>> Search<'_, L, F> {
 
     /// Scale and offset that suit the codes of a candidate best.
     fn least_squares(&self, from: Candidate) -> Option<Candidate> {
-        let [x, l, ll, xl] = sums(self.values, self.values, |x, _| {
+        let [n, x, l, ll, xl] = self.sums(|x| {
             let level = f64::from(self.unit.level(self.unit.nearest((x - from.offset) / from.scale)));
-            [x.into(), level, level * level, f64::from(x) * level]
+            [1.0, x.into(), level, level * level, f64::from(x) * level]
         });
-        let count = self.values.len() as f64;
         let (scale, offset) = if self.offsets {
-            let scale = (count * xl - x * l) / (count * ll - l * l);
-            (scale, (x - scale * l) / count)
+            let scale = (n * xl - x * l) / (n * ll - l * l);
+            (scale, (x - scale * l) / n)
         } else {
             (xl / ll, 0.0)
         };

@@ -2,9 +2,10 @@
 
 use super::{
     Grid, Scaled,
-    scale::{Scaling, scaling_settings},
+    scaling::{Scaling, scaling_settings},
 };
 use crate::{
+    calibrate::Histogram,
     code::Code,
     element::Element,
     error::{Error, Result},
@@ -150,5 +151,14 @@ impl<T: Element, C: Code> Fit<T> for Uniform<C> {
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
         self.scaling.fit(self.grid()?, data)
+    }
+}
+
+/// One histogram for each group.
+impl<C: Code> Fit<Histogram> for Uniform<C> {
+    type Fitted = UniformQuantizer<C>;
+
+    fn fit(&self, data: &[Histogram]) -> Result<Self::Fitted> {
+        self.scaling.fit_histograms(self.grid()?, data)
     }
 }
