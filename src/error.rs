@@ -66,6 +66,14 @@ pub enum Error {
         /// End of the piece that was asked for.
         end: usize,
     },
+    /// A value has no level within the bound that the stage promises.
+    #[error("value {index} is {value:e}, outside the range that the bound was fitted to; fit it to the new values")]
+    BeyondRange {
+        /// Its position.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
     /// The scale that the data needs cannot be stored.
     #[error(
         "group {group} needs a scale of {scale:.3e}, out of range for {stored_as}; choose a wider scale type, or rescale the values"
@@ -220,6 +228,7 @@ impl Error {
             | Self::Length { .. }
             | Self::Unaligned { .. }
             | Self::BeyondFit { .. }
+            | Self::BeyondRange { .. }
             | Self::ScaleOutOfRange { .. }
             | Self::Parameter { .. }
             | Self::Code { .. }

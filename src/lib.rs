@@ -44,8 +44,8 @@ pub use wire::{FORMAT_VERSION, Reader, Writer};
 pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
 
 pub use quantizer::{
-    Affine, AffineQuantizer, Grid, Levels, Quantizer, QuantizerExt, Range, Rounding, Scale, ScaleType, Scaled, Scales,
-    Seed, Uniform, UniformQuantizer,
+    Affine, AffineQuantizer, BoundedQuantizer, ErrorBound, Grid, Levels, Quantizer, QuantizerExt, Range, Rounding,
+    Scale, ScaleType, Scaled, Scales, Seed, Uniform, UniformQuantizer,
 };
 
 pub use codec::{BitPack, Codec, CodecExt};

@@ -28,6 +28,10 @@ impl Writer<'_> {
         self.bytes.extend_from_slice(&x.to_le_bytes());
     }
 
+    pub(crate) fn f64(&mut self, x: f64) {
+        self.bytes.extend_from_slice(&x.to_le_bytes());
+    }
+
     /// Bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -43,12 +47,12 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut x: u64) {
 }
 
 /// A signed integer as an unsigned one: 0, -1, 1, -2, 2 ... become 0, 1, 2, 3, 4 ...
-pub(crate) const fn zigzag(x: i32) -> u32 {
-    (x.cast_unsigned() << 1) ^ (x >> 31).cast_unsigned()
+pub(crate) const fn zigzag(x: i64) -> u64 {
+    (x.cast_unsigned() << 1) ^ (x >> 63).cast_unsigned()
 }
 
 /// The way back from [`zigzag`].
-pub(crate) const fn unzigzag(x: u32) -> i32 {
+pub(crate) const fn unzigzag(x: u64) -> i64 {
     (x >> 1).cast_signed() ^ -((x & 1).cast_signed())
 }
 
@@ -118,6 +122,16 @@ impl<'a> Reader<'a> {
         let bits = self.u32()?;
         let x = f32::from_bits(bits);
         if x.is_finite() { Ok(x) } else { Err(Error::Corrupt { what: "parameter is not finite", found: bits.into() }) }
+    }
+
+    /// Eight bytes, which hold a finite number that is not negative.
+    pub(crate) fn magnitude(&mut self) -> Result<f64> {
+        let bits = self.u64()?;
+        let x = f64::from_bits(bits);
+        if x.is_finite() && x.is_sign_positive() {
+            return Ok(x);
+        }
+        Err(Error::Corrupt { what: "parameter is no magnitude", found: bits })
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64> {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{SCALE_TYPES, data_sets, quantizers};
+use common::{SCALE_TYPES, cannot_suit, data_sets, quantizers};
 use fewbits::{
     BitPack, Blocks, Code, Codec, Coded, Element, Error, ErrorKind, Fit, Frame, FrameWriter, Granularity, Grid, Groups,
     Pipeline, PipelineExt, Quantizer, QuantizerExt, Rounding, Scale, ScaleType, Scaled, Scales, Seed, Uniform, bf16,
@@ -81,7 +81,7 @@ fn the_whole_range_of_f32() {
                     assert!(error <= quantizer.error_bound(i).unwrap(), "{}: {x:e} became {y:e}", case.name);
                 }
             }
-            Err(error) => assert!(matches!(error, Error::ScaleOutOfRange { .. }), "{}: {error}", case.name),
+            Err(error) => assert!(cannot_suit(&error), "{}: {error}", case.name),
         }
     }
     // A span of twice f32::MAX is no obstacle.

@@ -8,8 +8,8 @@ mod common;
 use alloc::{Counting, peak_bytes};
 use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Blocks, Coded, Describe, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, Quantizer, Restore, ScaleType,
-    Uniform, UniformQuantizer, bf16, f16,
+    BitPack, Blocks, Coded, Describe, Error, ErrorBound, ErrorKind, Fit, Frame, FrameWriter, Limits, Quantizer,
+    Restore, ScaleType, Uniform, UniformQuantizer, bf16, f16,
 };
 
 #[global_allocator]
@@ -43,6 +43,10 @@ fn frames() -> Vec<Vec<u8>> {
             let pipeline = Coded::new(&quantizer, codec);
             frames.push(FrameWriter::new(&pipeline).chunk_len(24).encode(&data).unwrap());
         }
+    }
+    for settings in [ErrorBound::max_abs_error(0.0), ErrorBound::rmse(0.1), ErrorBound::max_relative_error(1e-4)] {
+        frames.push(Frame::encode(&Coded::packed(settings.fit(&data).unwrap()), &data).unwrap());
+        frames.push(Frame::encode(&Coded::packed(settings.fit(&halves).unwrap()), &halves).unwrap());
     }
     for blocks in [Blocks::uniform(2, 16).unwrap(), Blocks::uniform(9, 7).unwrap().scale_type(ScaleType::E8M0)] {
         frames.push(FrameWriter::new(&blocks).chunk_len(35).encode(&data).unwrap());

@@ -6,7 +6,7 @@ use crate::{
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Blocks, Coded, Pipeline},
-    quantizer::{AffineQuantizer, Grid, Quantizer, Scaled, UniformQuantizer},
+    quantizer::{AffineQuantizer, BoundedQuantizer, Grid, Quantizer, Scaled, UniformQuantizer},
 };
 use alloc::boxed::Box;
 
@@ -14,11 +14,13 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const SCALED: u8 = Scaled::<Grid>::TAG;
         const AFFINE: u8 = AffineQuantizer::<u8>::TAG;
+        const BOUNDED: u8 = BoundedQuantizer::<u8>::TAG;
         let mut ahead = stages.clone();
         let (tag, _) = ahead.next()?;
         match (tag, ahead.peek()) {
             (SCALED, Some(Grid::TAG)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
+            (BOUNDED, _) => Ok(Box::new(BoundedQuantizer::<C>::restore(stages)?)),
             (AFFINE, _) => Ok(Box::new(AffineQuantizer::<C>::restore(stages)?)),
             _ => Err(unknown(tag, "a built-in quantizer")),
         }

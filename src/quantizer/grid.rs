@@ -134,7 +134,7 @@ impl Describe for Grid {
     fn describe(&self, out: &mut Description) {
         out.stage(Self::TAG, |out| {
             out.u8(self.mid_rise.into());
-            out.varint(zigzag(self.min).into());
+            out.varint(zigzag(self.min.into()));
             out.varint(self.level_count().into());
         });
     }
@@ -149,7 +149,7 @@ impl Restore for Grid {
             };
             Ok((mid_rise, bytes.varint()?, bytes.varint()?))
         })?;
-        let min = u32::try_from(min).ok().map(unzigzag);
+        let min = i32::try_from(unzigzag(min)).ok();
         let last = i32::try_from(level_count).ok().and_then(|count| count.checked_sub(1));
         let grid = min.zip(last).and_then(|(min, last)| Self::checked(min, min.checked_add(last)?, mid_rise).ok());
         grid.ok_or(Error::Corrupt { what: "grid", found: level_count })

@@ -8,6 +8,7 @@
 
 mod affine;
 mod affine_quantizer;
+mod bounded;
 mod doors;
 mod grid;
 mod integers;
@@ -23,6 +24,7 @@ mod uniform;
 
 pub use affine::Affine;
 pub use affine_quantizer::AffineQuantizer;
+pub use bounded::{BoundedQuantizer, ErrorBound};
 pub use doors::QuantizerExt;
 pub(crate) use doors::{dequantize_range, narrow, quantize_range, room};
 pub use grid::Grid;

@@ -3,7 +3,10 @@
 //! A new quantizer joins all laws by one line in [`quantizers`], a new codec by one line in [`codecs`].
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
-use fewbits::{Affine, BitPack, Codec, Fit, Grid, Quantizer, Range, Result, Rounding, ScaleType, Seed, Uniform, f16};
+use fewbits::{
+    Affine, BitPack, Codec, Error, ErrorBound, Fit, Grid, Quantizer, Range, Result, Rounding, ScaleType, Seed, Uniform,
+    f16,
+};
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
 pub type AnyCodec = Box<dyn Codec<Code = u16>>;
@@ -21,6 +24,12 @@ pub struct Case {
     pub clips: bool,
     /// Chance decides, so that values restored once may change again.
     pub random: bool,
+}
+
+/// What a fit may say of data that its settings do not suit: scales that can't be stored, and bounds on the error that
+/// take more levels than codes of 16 bits can name.
+pub fn cannot_suit(error: &Error) -> bool {
+    matches!(error, Error::ScaleOutOfRange { .. } | Error::CodeWidth { .. })
 }
 
 fn case<S>(name: impl Into<String>, settings: S) -> Case
@@ -85,6 +94,16 @@ pub fn quantizers() -> Vec<Case> {
         // Zero points move the range by up to half a step, so that roundings decide whether an end is clipped.
         cases.push(Case { clips: true, ..case(format!("affine, {rule}, tensor"), settings.clone()) });
         cases.push(Case { clips: true, ..case(format!("affine, {rule}, blocks of 5"), settings.per_block(5)) });
+    }
+    for (name, settings) in [
+        ("0.05", ErrorBound::max_abs_error(0.05)),
+        ("a hundredth of the range", ErrorBound::max_error_of_range(0.01)),
+        ("a 20th of each value", ErrorBound::max_relative_error(0.05)),
+        ("rmse", ErrorBound::rmse(0.02)),
+        ("30 dB", ErrorBound::psnr_db(30.0)),
+        ("nothing", ErrorBound::max_abs_error(0.0)),
+    ] {
+        cases.push(case(format!("error bound, {name}"), settings.codes::<u16>()));
     }
     cases
 }
