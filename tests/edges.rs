@@ -211,6 +211,13 @@ fn lengths_and_positions_are_checked() {
     #[expect(clippy::reversed_empty_ranges, reason = "that is what is refused")]
     let reversed = pipeline.byte_range(6..2);
     assert!(reversed.is_err());
+    let (value, allowed) = (usize::MAX as f64, "a position whose bytes can be counted");
+    for absurd in [
+        Coded::packed(Uniform::new(16).codes::<u16>().fit_range(-1.0, 1.0).unwrap()).byte_range(0..usize::MAX),
+        Blocks::uniform(8, 1).unwrap().byte_range(usize::MAX - 1..usize::MAX),
+    ] {
+        assert_eq!(absurd, Err(Error::Setting { name: "end", value, allowed }));
+    }
 }
 
 #[test]
