@@ -231,6 +231,36 @@ fn a_pipeline_needs_no_quantizer() {
     assert!(matches!(Raw.encode(&[f16::ONE]), Err(Error::Stage { stage: "raw", .. })));
 }
 
+/// Raw values, described as so many stages.
+#[derive(Debug)]
+struct Deep(usize);
+
+impl Describe for Deep {
+    fn describe(&self, out: &mut Description) {
+        (0..self.0).for_each(|_| Raw.describe(out));
+    }
+}
+
+impl Pipeline for Deep {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        Raw.max_encoded_len(values)
+    }
+    fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        Raw.encode_at(start, values, bytes)
+    }
+    fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
+        Raw.decode_at(start, bytes, values)
+    }
+}
+
+#[test]
+fn frames_that_no_reader_takes_are_not_written() {
+    let bytes = Frame::encode(&Deep(64), &[1.0_f32]).unwrap();
+    assert_eq!(Frame::parse(&bytes).unwrap().decoder_with(Deep(64)).unwrap().decode::<f32>(), Ok(vec![1.0]));
+    let refused = Frame::encode(&Deep(65), &[1.0_f32]);
+    assert_eq!(refused, Err(Error::Setting { name: "stages", value: 65.0, allowed: "64 stages or fewer" }));
+}
+
 /// A law of its own under scales: three levels at -1, 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Ternary;
