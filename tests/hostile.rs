@@ -264,6 +264,18 @@ fn absurd_counts_take_no_memory() {
 }
 
 #[test]
+fn a_tensor_has_one_spelling() {
+    // An axis of one group of 2^64 - 1 values.
+    let mut stages = vec![0x01, 13, 0x00, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 1];
+    stages.extend_from_slice(&STAGES[4..]);
+    let error = decode(&by_hand(0, &stages, &0.5_f32.to_le_bytes(), &[])).unwrap_err();
+    assert_eq!(error, Error::Corrupt { what: "axis that is a tensor", found: u64::MAX });
+    // One value less is an axis like any other.
+    stages[4] = 0xfe;
+    assert_eq!(decode(&by_hand(0, &stages, &0.5_f32.to_le_bytes(), &[])), Ok(0));
+}
+
+#[test]
 fn limits_hold() {
     let quantizer = Uniform::new(2).fit_range(-1.0, 1.0).unwrap();
     let pipeline = Coded::packed(quantizer.clone());
@@ -292,6 +304,10 @@ fn what_is_not_a_frame_says_so() {
     let many = |count: usize| decode(&by_hand(4, &[0xc5, 0].repeat(count), &[], &[0]));
     assert_eq!(many(64), Err(Error::ForeignStage { tag: 0xc5 }));
     assert_eq!(many(65), Err(Error::Corrupt { what: "too many stages", found: 65 }));
+    for stages in [&STAGES[..4], &[0x10, 2, 0x00, 4]] {
+        let error = decode(&by_hand(4, stages, &0.5_f32.to_le_bytes(), &[0])).unwrap_err();
+        assert_eq!(error, Error::Corrupt { what: "no levels behind stage", found: stages[0].into() });
+    }
     let foreign = [0xc5, 0, 0x40, 1, 2];
     assert_eq!(decode(&by_hand(4, &foreign, &[], &[0])), Err(Error::ForeignStage { tag: 0xc5 }));
 }

@@ -18,6 +18,7 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
         match (tag, ahead.peek()) {
             (SCALED, Some(Grid::TAG)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
+            (SCALED, None) => Err(nothing_behind(tag)),
             _ => Err(unknown(tag, "a built-in quantizer")),
         }
     }
@@ -42,7 +43,8 @@ impl Restore for Box<dyn Pipeline> {
             ahead.next()?;
             return match ahead.peek() {
                 Some(Grid::TAG) => Ok(Box::new(Blocks::<Grid>::restore(stages)?)),
-                levels => Err(unknown(levels.unwrap_or(0), "the levels of built-in blocks")),
+                Some(levels) => Err(unknown(levels, "the levels of built-in blocks")),
+                None => Err(nothing_behind(BLOCKS)),
             };
         }
         match coded::<u8>(stages) {
@@ -60,6 +62,11 @@ fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
     let pipeline = Coded::<Box<dyn Quantizer<Code = C>>, Box<dyn Codec<Code = C>>>::restore(&mut ahead)?;
     *stages = ahead;
     Ok(Box::new(pipeline))
+}
+
+/// A stage that needs levels is the last one.
+fn nothing_behind(tag: u8) -> Error {
+    Error::Corrupt { what: "no levels behind stage", found: tag.into() }
 }
 
 fn unknown(found: u8, what: &'static str) -> Error {
