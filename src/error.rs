@@ -106,7 +106,8 @@ pub enum Error {
         /// Bits of the code type.
         code_bits: u32,
     },
-    /// A decoded value is too large for the element asked for.
+    /// A decoded value is too large for the element asked for. A frame decodes to its own element, and reports
+    /// [`Corrupt`](Self::Corrupt) instead.
     #[error("value {index} decodes to {value:e}, beyond the largest {requested}; decode to a wider element")]
     Overflow {
         /// Position of the value.

@@ -8,8 +8,8 @@ mod common;
 use alloc::{Counting, peak_bytes};
 use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Blocks, Coded, Describe, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, Quantizer, Restore, ScaleType,
-    Uniform, UniformQuantizer, bf16, f16,
+    BitPack, Blocks, Coded, Describe, Error, ErrorKind, Fit, Frame, FrameWriter, Limits, PipelineExt, Quantizer,
+    Restore, ScaleType, Uniform, UniformQuantizer, bf16, f16,
 };
 
 #[global_allocator]
@@ -273,6 +273,29 @@ fn a_tensor_has_one_spelling() {
     // One value less is an axis like any other.
     stages[4] = 0xfe;
     assert_eq!(decode(&by_hand(0, &stages, &0.5_f32.to_le_bytes(), &[])), Ok(0));
+}
+
+#[test]
+fn values_beyond_the_element_of_a_frame_are_damage() {
+    let quantizer = Uniform::new(4).fit_range(-7.0, 7.0).unwrap();
+    let pipeline = Coded::packed(&quantizer);
+    for chunk_len in [2, 100] {
+        // An f16 frame whose scale of 1 was changed to a million.
+        let halves = [0.0, 0.0, -7.0, 1.0].map(f16::from_f32);
+        let mut bytes = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&halves).unwrap();
+        let at = bytes.windows(4).position(|bytes| bytes == 1.0_f32.to_le_bytes()).unwrap();
+        bytes[at..at + 4].copy_from_slice(&1e6_f32.to_le_bytes());
+        mend(&mut bytes);
+        let damage = Error::Corrupt { what: "a level beyond the frame's element, at value", found: 2 };
+        assert_eq!(fewbits::decompress::<f16>(&bytes), Err(damage.clone()));
+        let decoder = Frame::parse(&bytes).unwrap().decoder().unwrap();
+        assert_eq!(decoder.decode_range_into(0..2, &mut [f16::ZERO; 2]), Ok(()));
+        assert_eq!(decoder.decode_range_into(3..4, &mut [f16::ZERO]), Err(damage));
+        // A payload alone decodes to whatever element the caller chooses, so there it is a matter of the choice.
+        let payload = [0x77, 0x80];
+        assert!(matches!(decoder.pipeline().decode::<f16>(&payload, 4), Err(Error::Overflow { index: 2, .. })));
+        assert_eq!(decoder.pipeline().decode(&payload, 4), Ok(vec![0.0_f32, 0.0, -7e6, 1e6]));
+    }
 }
 
 #[test]
