@@ -55,20 +55,7 @@ pub struct Scaled<L, C = u8> {
 impl<L: Levels, C: Code> Scaled<L, C> {
     /// From stored parameters: a scale for each group, and a finite offset for each group or none at all.
     pub fn new(unit: L, groups: Groups, scales: Scales, offsets: Vec<f32>) -> Result<Self> {
-        let level_count = unit.level_count();
-        if !(1..=1 << 16).contains(&level_count) {
-            return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
-        }
-        if u64::from(level_count) > 1 << C::BITS {
-            return Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS });
-        }
-        let ends = (unit.level(0), unit.level(level_count - 1));
-        let radius = unit.radius();
-        for value in [ends.0, ends.1, radius] {
-            if !value.is_finite() {
-                return Err(Error::Parameter { what: "levels", index: 0, value: value.into() });
-            }
-        }
+        let (ends, radius) = Self::check_levels(&unit)?;
         same_length("scales", groups.count(), scales.values().len())?;
         if !offsets.is_empty() {
             same_length("offsets", groups.count(), offsets.len())?;
@@ -84,6 +71,22 @@ impl<L: Levels, C: Code> Scaled<L, C> {
             levels.iter().any(|level| !level.is_finite())
         });
         Ok(scaled)
+    }
+
+    /// The lowest and the highest level of a law that a quantizer can have, and its radius.
+    pub(crate) fn check_levels(unit: &L) -> Result<((f32, f32), f32)> {
+        let level_count = unit.level_count();
+        if !(1..=1 << 16).contains(&level_count) {
+            return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
+        }
+        if u64::from(level_count) > 1 << C::BITS {
+            return Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS });
+        }
+        let (lowest, highest, radius) = (unit.level(0), unit.level(level_count - 1), unit.radius());
+        match [lowest, highest, radius].iter().find(|value| !value.is_finite()) {
+            Some(&value) => Err(Error::Parameter { what: "levels", index: 0, value: value.into() }),
+            None => Ok(((lowest, highest), radius)),
+        }
     }
 
     /// The same quantizer with another rounding, such as a seed for the next round.
