@@ -24,6 +24,8 @@ fn naive(quantizer: &UniformQuantizer<u16>, i: usize, x: f32) -> (u16, f32) {
     let position =
         if wide { ((f64::from(x) - f64::from(offset)) / f64::from(scale)) as f32 } else { (x - offset) / scale };
     let integer = (position - shift).clamp(grid.min() as f32, grid.max() as f32).round_ties_even();
+    // Where the difference was rounded to a tie, the sign decides.
+    let integer = if shift > 0.0 && position < 0.0 { integer.min((-1.0_f32).max(grid.min() as f32)) } else { integer };
     let level = integer + shift;
     let restored = if wide {
         let level = f64::from(level) * f64::from(scale) + f64::from(offset);
@@ -135,6 +137,23 @@ fn a_grid_finds_the_nearest_level() {
         }
         assert_eq!((grid.nearest(f32::NEG_INFINITY), grid.nearest(f32::INFINITY)), (0, grid.level_count() - 1));
     }
+}
+
+#[test]
+fn values_just_below_zero_are_on_their_side_of_a_mid_rise_grid() {
+    let tiny = f32::from_bits(1);
+    for grid in [Grid::mid_rise(-2, 1), Grid::mid_rise(-1, 0), Grid::mid_rise(-128, 127)].map(Result::unwrap) {
+        for x in [tiny, 1e-30, f32::EPSILON / 8.0, f32::EPSILON, 0.25, 0.9] {
+            assert_eq!(grid.level(grid.nearest(x)), 0.5, "{grid:?} at {x:e}");
+            assert_eq!(grid.level(grid.nearest(-x)), -0.5, "{grid:?} at -{x:e}");
+            assert_eq!(grid.level(grid.nearest_half_away(-x)), -0.5, "{grid:?} at -{x:e}");
+        }
+        assert_eq!((grid.level(grid.nearest(0.0)), grid.level(grid.nearest(-0.0))), (0.5, 0.5));
+    }
+    assert_eq!(Grid::mid_rise(0, 3).unwrap().nearest(-tiny), 0);
+    let quantizer = Uniform::new(8).mid_rise().per_block(8).fit(&[1.0_f32, -tiny, -1e-30, -1e-9, tiny, 1e-9]).unwrap();
+    let signs = quantizer.fake_quantize(&[1.0_f32, -tiny, -1e-30, -1e-9, tiny, 1e-9]).unwrap();
+    assert_eq!(signs.iter().map(|x| x.signum()).collect::<Vec<_>>(), [1.0, -1.0, -1.0, -1.0, 1.0, 1.0]);
 }
 
 #[test]
