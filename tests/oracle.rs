@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{Random, data_sets, gaussian, to_bits};
+use common::{Random, data_sets, gaussian, quantizers, shaped_quantizers, to_bits};
 use fewbits::{
-    BitPack, Code, CodecExt, Fit, Grid, Groups, Levels, QuantizerExt, ScaleType, Scaled, Scales, Uniform,
-    UniformQuantizer, bf16, f16,
+    BitPack, Code, CodecExt, Describe, Fit, Grid, Groups, Levels, QuantizerExt, Restore, ScaleType, Scaled, Scales,
+    Uniform, UniformQuantizer, bf16, f16,
 };
 
 /// Code and restored value of one value, by the formulas of the docs.
@@ -220,4 +220,28 @@ fn levels_are_what_codes_decode_to() {
     assert_eq!(quantizer.levels(2).count(), 0);
     let second_row: Vec<f32> = quantizer.dequantize(&[0, 0, 0, 1, 2, 3], 6).unwrap();
     assert_eq!(to_bits(&second_row), to_bits(&[-1.0, -1.0, -1.0, 9.0, 11.0, 13.0]));
+}
+
+#[test]
+fn levels_of_every_group_are_what_each_code_decodes_to_there() {
+    let mut checked = 0;
+    for data in [gaussian(18, 12), vec![f32::MAX, -f32::MAX, 1e30, -2e38, 3e38, -1.0, 7.0, 0.0, 0.5]] {
+        let shaped = if data.len() == 18 { shaped_quantizers([3, 2, 3]) } else { Vec::new() };
+        for case in quantizers().into_iter().chain(shaped).filter(|case| !case.random) {
+            let Ok(fitted) = (case.fit)(&data) else { continue };
+            let Ok(quantizer) = UniformQuantizer::<u16>::from_bytes(&fitted.to_bytes()) else { continue };
+            let groups = *quantizer.groups();
+            for group in 0..groups.count() {
+                let start = (0..data.len()).find(|&i| groups.group_of(i) == group).unwrap();
+                for (code, level) in quantizer.levels(group).enumerate() {
+                    let mut value = [0.0_f32];
+                    fitted.dequantize_piece_into(start, &[code as u16], &mut value).unwrap();
+                    assert_eq!(to_bits(&value), to_bits(&[level]), "{}: group {group}, code {code}", case.name);
+                }
+                assert_eq!(quantizer.levels(group).count(), fitted.level_count() as usize);
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 400, "{checked} of the quantizers have levels");
 }
