@@ -60,7 +60,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         self.decode_within(Limits::default())
     }
 
-    /// All values, into a vector that grows with the chunks that have decoded.
+    /// All values, into a vector that grows one chunk ahead of those that have decoded.
     pub fn decode_within<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
         limits.check(self.frame.len, size_of::<T>(), self.frame.byte_len)?;
         self.check_element::<T>()?;

@@ -24,9 +24,10 @@ use core::cell::OnceCell;
 /// The error of a value is at most `scale * radius` of the levels, half a scale for a uniform grid, plus roundings.
 /// Cost per value: two passes to encode (the extremes, then a division and a rounding), one to decode.
 ///
-/// A block whose scale cannot be stored is an error ([`Error::ScaleOutOfRange`]) with the number of the block. With bf16
-/// scales, as by default, that is one of subnormal values that needs a scale below half the smallest bf16, 4.6e-41: at 4
-/// bits one that ends below 3.2e-40 and is not all zeros. f32 [`scales`](Self::scale_type) hold whatever values need.
+/// A block whose scale cannot be stored is an error ([`Error::ScaleOutOfRange`]) with the number of the block. With
+/// bf16 scales, as by default, that is one of subnormal values that needs a scale below half the smallest bf16, 4.6e-41:
+/// at 4 bits one whose values all stay below 3.2e-40 and are not all zeros. f32 [scales](Self::scale_type) hold whatever
+/// values need.
 ///
 /// # One head of a key-value cache
 ///

@@ -53,7 +53,8 @@ pub struct Scaled<L, C = u8> {
 }
 
 impl<L: Levels, C: Code> Scaled<L, C> {
-    /// From stored parameters: a scale for each group, and a finite offset for each group or none at all.
+    /// From stored parameters: a scale for each group, and a finite offset for each group or none at all. Rounds to the
+    /// [nearest](Rounding::Nearest) level; [`with_rounding`](Self::with_rounding) changes that.
     pub fn new(unit: L, groups: Groups, scales: Scales, offsets: Vec<f32>) -> Result<Self> {
         let (ends, radius) = Self::check_levels(&unit)?;
         same_length("scales", groups.count(), scales.values().len())?;
@@ -157,6 +158,7 @@ impl<L, C> Scaled<L, C> {
 
 impl<L: Levels, C: Code> Scaled<L, C> {
     /// The values that the codes of a group decode to, in the order of the codes; none for a group beyond the last.
+    /// Under dither they are what the random part is subtracted from.
     pub fn levels(&self, group: usize) -> impl Iterator<Item = f32> {
         let count = if group < self.groups.count() { self.unit.level_count() } else { 0 };
         (0..count).map(move |code| {
