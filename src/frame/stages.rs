@@ -16,9 +16,9 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
         let mut ahead = stages.clone();
         let (tag, _) = ahead.next()?;
         match (tag, ahead.peek()) {
+            (SCALED, None) => Err(nothing_behind(tag)),
             (SCALED, Some(Grid::TAG)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
-            (SCALED, None) => Err(nothing_behind(tag)),
             _ => Err(unknown(tag, "a built-in quantizer")),
         }
     }
