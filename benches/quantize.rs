@@ -8,11 +8,12 @@ use fewbits::{Fit, QuantizerExt, ScaleType, Uniform, bf16, f16};
 use shared::{LEN, group, weights};
 use std::hint::black_box;
 
-fn settings() -> [(&'static str, Uniform); 6] {
+fn settings() -> [(&'static str, Uniform); 7] {
     let shape = [LEN / 256, 256];
     [
         ("8 bits, tensor", Uniform::new(8)),
         ("8 bits, asymmetric, tensor", Uniform::new(8).asymmetric()),
+        ("8 bits, mid-rise, tensor", Uniform::new(8).mid_rise()),
         ("8 bits, blocks of 32, f16 scales", Uniform::new(8).per_block(32).scale_type(ScaleType::F16)),
         ("4 bits, blocks of 32, f16 scales", Uniform::new(4).per_block(32).scale_type(ScaleType::F16)),
         ("8 bits, rows of 256", Uniform::new(8).per_axis(&shape, 0)),

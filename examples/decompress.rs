@@ -26,7 +26,7 @@ Decodes frames, and lists them or compares them with the model they were made fr
 
 Usage: decompress FRAME... [--out DIR] [--compare MODEL.safetensors]
 
-  FRAME            a file, or a directory for all its *.fewb
+  FRAME            a file, or a directory for all its files *.fewb
   --out DIR        writes the values, little-endian, to DIR/<name>.<f32|f16|bf16>
   --compare MODEL  prints the rows of `compress --csv`, measured on these frames
   --help           shows this
@@ -113,7 +113,9 @@ fn frame_paths(args: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
         let entries = fs::read_dir(arg).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let entries = entries.map_err(failed_to("list", arg))?.into_iter().map(|entry| entry.path());
-        let mut found: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == EXTENSION)).collect();
+        // Regular files only: reading a pipe would wait for somebody to write into it.
+        let is_frame = |path: &PathBuf| path.extension().is_some_and(|end| end == EXTENSION) && path.is_file();
+        let mut found: Vec<_> = entries.filter(is_frame).collect();
         if found.is_empty() {
             return Err(Failure::Run(format!("there is no *.{EXTENSION} in `{}`", arg.display())));
         }

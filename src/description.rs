@@ -23,6 +23,8 @@ const MAX_STAGES: usize = 64;
 pub struct Description {
     stages: Vec<u8>,
     side: Vec<u8>,
+    /// How many stages there are.
+    count: usize,
 }
 
 impl Description {
@@ -35,6 +37,7 @@ impl Description {
 
     /// Appends a built-in stage: tag, length, parameters.
     pub(crate) fn stage(&mut self, tag: u8, parameters: impl FnOnce(&mut Writer<'_>)) {
+        self.count += 1;
         self.stages.push(tag);
         let start = self.stages.len();
         parameters(&mut Writer { bytes: &mut self.stages });
@@ -57,6 +60,14 @@ impl Description {
     /// Where side information goes. A stage reads back what it wrote with [`Stages::side`], so it has to know how much.
     pub fn side(&mut self) -> Writer<'_> {
         Writer { bytes: &mut self.side }
+    }
+
+    /// Whether a reader would take so many stages.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.count <= MAX_STAGES {
+            return Ok(());
+        }
+        Err(Error::Setting { name: "stages", value: self.count as f64, allowed: "64 stages or fewer" })
     }
 
     /// Appends both sections, each with its length in front.

@@ -37,7 +37,7 @@ pub enum Error {
     /// A value is NaN or infinite.
     #[error("value {index} is not finite; replace or remove it first")]
     NonFinite {
-        /// Its position in the slice.
+        /// Its position in the whole array, where the slice is a piece of one.
         index: usize,
     },
     /// A buffer, slice or list has the wrong length.
@@ -99,7 +99,7 @@ pub enum Error {
     /// A code is not below the number of levels.
     #[error("code {code} at {index} is not below {level_count}; the codes belong to another stage, or are damaged")]
     Code {
-        /// Position in the slice.
+        /// Position in the whole array, where the slice is a piece of one.
         index: usize,
         /// The code.
         code: u32,
@@ -114,7 +114,8 @@ pub enum Error {
         /// Bits of the code type.
         code_bits: u32,
     },
-    /// A decoded value is too large for the element asked for.
+    /// A decoded value is too large for the element asked for. A frame decodes to its own element, and reports
+    /// [`Corrupt`](Self::Corrupt) instead.
     #[error("value {index} decodes to {value:e}, beyond the largest {requested}; decode to a wider element")]
     Overflow {
         /// Position of the value.

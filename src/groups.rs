@@ -214,7 +214,12 @@ impl Groups {
                 if run == 0 || count == 0 {
                     return Err(Error::Corrupt { what: "empty axis", found: 0 });
                 }
-                Ok(Self { run, count, len: None })
+                let axis = Self { run, count, len: None };
+                // One spelling for each: a single group without end is a tensor.
+                if axis == Self::tensor() {
+                    return Err(Error::Corrupt { what: "axis that is a tensor", found: run as u64 });
+                }
+                Ok(axis)
             }
             other => Err(Error::Corrupt { what: "layout of groups", found: other.into() }),
         }

@@ -4,11 +4,11 @@
 mod alloc;
 mod common;
 
-use alloc::{Counting, allocations};
+use alloc::{Counting, allocations, peak_bytes};
 use common::{quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Codec, CodecExt, Coded, Element, ErrorStats, Frame, Pipeline, PipelineExt, Quantizer, QuantizerExt, bf16,
-    f16,
+    BitPack, Blocks, Codec, CodecExt, Coded, Element, ErrorStats, Frame, FrameWriter, Pipeline, PipelineExt, Quantizer,
+    QuantizerExt, bf16, f16,
 };
 
 #[global_allocator]
@@ -38,7 +38,7 @@ fn check<T: Element>(values: &[T], quantizer: &dyn Quantizer<Code = u16>) {
     none("a pipeline's encode_into", || assert!(pipeline.encode_into(values, &mut bytes).is_ok()));
     none("a pipeline's decode_into", || pipeline.decode_into(&bytes, &mut out).unwrap());
 
-    let frame = fewbits::FrameWriter::new(pipeline).chunk_len(3000).encode(values).unwrap();
+    let frame = FrameWriter::new(pipeline).chunk_len(3000).encode(values).unwrap();
     none("parsing", || assert_eq!(Frame::parse(&frame).unwrap().len(), LEN));
     let decoder = Frame::parse(&frame).unwrap().decoder().unwrap();
     none("a frame's decode_into", || decoder.decode_into(&mut out).unwrap());
@@ -58,6 +58,31 @@ fn fitted_stages_allocate_nothing() {
         check(&brains, &*quantizer);
         let mut gradient = vec![1.0; LEN];
         none("straight_through_into", || quantizer.straight_through_into(&values, &values, &mut gradient).unwrap());
+    }
+}
+
+#[test]
+fn ranges_of_large_blocks_take_memory_for_the_blocks_they_cut() {
+    const BLOCK: usize = 1000;
+    let values: Vec<f32> = (0..LEN).map(|i| (i as f32 * 0.37).sin()).collect();
+    let blocks = Blocks::uniform(8, BLOCK).unwrap();
+    let mut out = vec![0.0_f32; LEN];
+    for (len, chunk_len) in [(LEN, LEN), (LEN - 1, LEN), (LEN, 3000)] {
+        let frame = FrameWriter::new(&blocks).chunk_len(chunk_len).encode(&values[..len]).unwrap();
+        let decoder = Frame::parse(&frame).unwrap().decoder().unwrap();
+        let expected: Vec<f32> = decoder.decode().unwrap();
+        for range in [0..len, 1000..2000, 2000..7000, 8000..len, 9000..len] {
+            let out = &mut out[..range.len()];
+            none("a range of whole blocks", || decoder.decode_range_into(range.clone(), out).unwrap());
+            assert_eq!(*out, expected[range]);
+        }
+        for (range, blocks) in [(1..1000, 1), (5..8, 1), (1000..2001, 1), (1999..6001, 2), (9001..9990, 1)] {
+            let out = &mut out[..range.len()];
+            let (count, peak) = peak_bytes(|| allocations(|| decoder.decode_range_into(range.clone(), out).unwrap()));
+            assert_eq!(count, blocks, "{range:?}");
+            assert!(peak <= BLOCK * size_of::<f32>(), "{range:?}: {peak} bytes");
+            assert_eq!(*out, expected[range]);
+        }
     }
 }
 

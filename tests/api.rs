@@ -4,9 +4,9 @@ mod common;
 
 use common::{gaussian, to_bits};
 use fewbits::{
-    BitPack, Code, Codec, CodecExt, Coded, Describe, Description, Error, Fit, Frame, Grid, Levels, Pipeline,
-    PipelineExt, Quantizer, QuantizerExt, Reader, Restore, Result, Scale, ScaleType, Scaled, Scales, Stages, Uniform,
-    UniformQuantizer, Values, ValuesMut, bf16, f16,
+    BitPack, Blocks, Code, Codec, CodecExt, Coded, Describe, Description, Error, Fit, Frame, Grid, Levels, Pipeline,
+    PipelineExt, Quantizer, QuantizerExt, Range, Reader, Restore, Result, Scale, ScaleType, Scaled, Scales, Stages,
+    Uniform, UniformQuantizer, Values, ValuesMut, bf16, f16,
 };
 
 /// Keeps signs only, in blocks of four values: two functions, the number of levels and a description.
@@ -231,6 +231,36 @@ fn a_pipeline_needs_no_quantizer() {
     assert!(matches!(Raw.encode(&[f16::ONE]), Err(Error::Stage { stage: "raw", .. })));
 }
 
+/// Raw values, described as so many stages.
+#[derive(Debug)]
+struct Deep(usize);
+
+impl Describe for Deep {
+    fn describe(&self, out: &mut Description) {
+        (0..self.0).for_each(|_| Raw.describe(out));
+    }
+}
+
+impl Pipeline for Deep {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        Raw.max_encoded_len(values)
+    }
+    fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        Raw.encode_at(start, values, bytes)
+    }
+    fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
+        Raw.decode_at(start, bytes, values)
+    }
+}
+
+#[test]
+fn frames_that_no_reader_takes_are_not_written() {
+    let bytes = Frame::encode(&Deep(64), &[1.0_f32]).unwrap();
+    assert_eq!(Frame::parse(&bytes).unwrap().decoder_with(Deep(64)).unwrap().decode::<f32>(), Ok(vec![1.0]));
+    let refused = Frame::encode(&Deep(65), &[1.0_f32]);
+    assert_eq!(refused, Err(Error::Setting { name: "stages", value: 65.0, allowed: "64 stages or fewer" }));
+}
+
 /// A law of its own under scales: three levels at -1, 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Ternary;
@@ -279,7 +309,11 @@ fn foreign_levels_get_scales_of_any_granularity() {
 struct Lawless {
     level_count: u32,
     level: f32,
+    range: (f32, f32),
+    radius: f32,
 }
+
+const LAWFUL: Lawless = Lawless { level_count: 3, level: 0.5, range: (-1.0, 1.0), radius: 2.0 };
 
 impl Describe for Lawless {
     fn describe(&self, out: &mut Description) {
@@ -298,22 +332,100 @@ impl Levels for Lawless {
         0
     }
     fn range(&self) -> (f32, f32) {
-        (-1.0, 1.0)
+        self.range
     }
     fn radius(&self) -> f32 {
-        2.0
+        self.radius
     }
 }
 
 #[test]
 fn levels_that_cannot_be_are_refused() {
-    let fit = |level_count, level| Scale::new(Lawless { level_count, level }).fit(&[1.0_f32]).map(|_| ());
+    let fit = |level_count, level| Scale::new(Lawless { level_count, level, ..LAWFUL }).fit(&[1.0_f32]).map(|_| ());
     assert_eq!(fit(256, 0.5), Ok(()));
     assert_eq!(fit(257, 0.5), Err(Error::CodeWidth { level_count: 257, code_bits: 8 }));
     assert!(matches!(fit(0, 0.5), Err(Error::Setting { name: "levels", .. })));
     assert!(matches!(fit(65_537, 0.5), Err(Error::Setting { name: "levels", .. })));
     assert!(matches!(fit(3, f32::INFINITY), Err(Error::Parameter { what: "levels", .. })));
     assert!(fit(3, f32::NAN).is_err());
+
+    assert!(Blocks::new(LAWFUL, 4).is_ok() && Blocks::new(LAWFUL, 0).is_err());
+    let count = |level_count| Blocks::new(Lawless { level_count, ..LAWFUL }, 4).map(|_| ());
+    assert_eq!((count(1), count(65_536)), (Ok(()), Ok(())));
+    for level_count in [0, 65_537, u32::MAX] {
+        assert!(matches!(count(level_count), Err(Error::Setting { name: "levels", .. })));
+    }
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for levels in [Lawless { level: bad, ..LAWFUL }, Lawless { radius: bad, ..LAWFUL }] {
+            let is_refused = |error| matches!(error, Some(Error::Parameter { what: "levels", .. }));
+            assert!(is_refused(Blocks::new(levels, 4).err()));
+            assert!(is_refused(Scale::new(levels).fit(&[1.0_f32]).err()));
+        }
+    }
+}
+
+#[test]
+fn ranges_of_levels_that_cannot_be_are_refused() {
+    for range in [(f32::NAN, 1.0), (-1.0, f32::NAN), (1.0, -1.0), (f32::NEG_INFINITY, 1.0), (0.0, f32::INFINITY)] {
+        let levels = Lawless { range, ..LAWFUL };
+        let is_refused = |error| matches!(error, Some(Error::Parameter { what: "range of the levels", .. }));
+        for settings in [Scale::new(levels), Scale::new(levels).with_offsets()] {
+            for data in [[1.0_f32, -2.0], [0.0, 0.0]] {
+                assert!(is_refused(settings.fit(&data).err()), "{range:?}");
+                assert!(is_refused(settings.clone().range(Range::Mse).fit(&data).err()), "{range:?}");
+            }
+            assert!(is_refused(settings.fit_range(-1.0, 1.0).err()), "{range:?}");
+        }
+        assert!(is_refused(Blocks::new(levels, 4).unwrap().encode(&[1.0_f32, -2.0]).err()), "{range:?}");
+    }
+}
+
+/// Two levels, neither of which need be zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Far([f32; 2]);
+
+impl Describe for Far {
+    fn describe(&self, out: &mut Description) {
+        out.foreign("test far", |_| ());
+    }
+}
+
+impl Levels for Far {
+    fn level_count(&self) -> u32 {
+        2
+    }
+    fn level(&self, code: u32) -> f32 {
+        self.0[(code & 1) as usize]
+    }
+    fn nearest(&self, x: f32) -> u32 {
+        u32::from(x > f32::midpoint(self.0[0], self.0[1]))
+    }
+    fn range(&self) -> (f32, f32) {
+        self.0.into()
+    }
+}
+
+#[test]
+fn constant_groups_of_levels_far_from_zero_keep_their_constant() {
+    for levels in [Far([0.75, 1.0]), Far([-3.0, -2.0]), Far([-1.0, 7.0]), Far([0.0, 1.0])] {
+        for constant in [0.0_f32, 1e6, -1e6, 1e30, -3e38, 1e-30, 0.1] {
+            for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::Bf16, ScaleType::E8M0] {
+                // A constant group between two others, so that offsets go to the right group.
+                let data = [-1.0, 1.0, constant, constant, 2.0, 5.0];
+                let settings = Scale::new(levels).with_offsets().per_block(2).scale_type(scale_type);
+                let quantizer = settings.fit(&data).unwrap();
+                let restored = quantizer.fake_quantize(&data).unwrap();
+                for (i, (x, y)) in data.iter().zip(&restored).enumerate() {
+                    let error = (f64::from(*x) - f64::from(*y)).abs();
+                    assert!(error <= quantizer.error_bound(i).unwrap(), "{levels:?}, {scale_type}: {x:e} became {y:e}");
+                }
+                // To what an f32 so large resolves, and to the smallest scale.
+                let error = (restored[2] - constant).abs();
+                assert!(error <= 4.0 * constant.abs() * f32::EPSILON + 1e-6, "{levels:?}: {constant:e}, {error:e} off");
+                assert_eq!(restored[2], restored[3]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -154,6 +154,24 @@ fn settings_and_bytes_are_checked() {
 }
 
 #[test]
+fn blocks_below_the_smallest_scale_are_refused_by_number() {
+    let blocks = Blocks::uniform(4, 2).unwrap(); // levels -7 to 7
+    let least = f32::from_bits(7 << 15); // needs a scale of 2^-134, half the smallest bf16
+    let values = [1.0, -1.0, 0.0, -0.0, least, 0.0];
+    let restored: Vec<f32> = blocks.decode(&blocks.encode(&values).unwrap(), 6).unwrap();
+    assert!((restored[4] - least).abs() <= f32::from_bits(1 << 15)); // half a scale
+    let below = [1.0, -1.0, 0.0, -0.0, least.next_down(), 0.0];
+    let error = blocks.encode(&below).unwrap_err();
+    assert!(matches!(error, Error::ScaleOutOfRange { group: 2, stored_as: "bf16", .. }), "{error}");
+    let mut bytes = [0; 3];
+    let error = blocks.encode_piece_into(4, &below[4..], &mut bytes).unwrap_err();
+    assert!(matches!(error, Error::ScaleOutOfRange { group: 2, .. }), "{error}");
+    let precise = blocks.scale_type(ScaleType::F32);
+    let restored: Vec<f32> = precise.decode(&precise.encode(&below).unwrap(), 6).unwrap();
+    assert!((restored[4] - below[4]).abs() <= f32::from_bits(1 << 14));
+}
+
+#[test]
 fn levels_on_one_side_reach_the_largest_f32() {
     for (min, max) in [(0, 1), (0, 3), (-1, 2), (-2, 1)] {
         let blocks = Blocks::new(Grid::mid_rise(min, max).unwrap(), 4).unwrap();

@@ -8,8 +8,8 @@ mod common;
 
 use common::gaussian;
 use fewbits::{
-    Blocks, Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, Rounding, ScaleType, Seed, Uniform,
-    bf16, f16,
+    Blocks, Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, Range, Rounding, ScaleType, Seed,
+    Uniform, bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -29,6 +29,7 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
     let brains: Vec<bf16> = data.iter().map(|&x| bf16::from_f32(x)).collect();
     let extremes = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38, 1.0];
     let largest = [65504.0, -65504.0, 65472.0, 1.0].map(f16::from_f32);
+    let ties: Vec<f32> = (-14..=14).map(|i| i as f32 / 4.0).collect(); // quarters, at a scale of 1/2
     let fixed = Uniform::new(4).fit_range(-1.0, 1.0).unwrap();
     let empty = Frame::encode::<f32, _>(&Coded::packed(fixed), &[]).unwrap();
     vec![
@@ -68,6 +69,28 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
         (
             "symmetric-6-blocks-bf16-scales",
             encode(&Uniform::new(6).per_block(8).scale_type(ScaleType::Bf16), &data, 1000),
+        ),
+        ("mean-std-4", encode(&Uniform::new(4).range(Range::MeanStd(1.5)), &data, 1000)),
+        (
+            "least-squares-3-axis1-asymmetric",
+            encode(&Uniform::new(3).asymmetric().per_axis(&SHAPE, 1).range(Range::Mse), &data, 1000),
+        ),
+        (
+            "percentile-5-blocks-asymmetric",
+            encode(&Uniform::new(5).asymmetric().per_block(64).range(Range::Percentile(0.95)), &data, 1000),
+        ),
+        ("half-away-4", encode(&Uniform::new(4).rounding(Rounding::HalfAway), &ties, 1000)),
+        (
+            "stochastic-4-blocks-f16-chunked",
+            encode(&Uniform::new(4).per_block(32).rounding(Rounding::Stochastic(Seed::new(78))), &halves, 50),
+        ),
+        (
+            "stochastic-8-largest-f16-e8m0-scales",
+            encode(
+                &Uniform::new(8).asymmetric().scale_type(ScaleType::E8M0).rounding(Rounding::Stochastic(Seed::new(79))),
+                &largest,
+                1000,
+            ),
         ),
     ]
 }

@@ -8,8 +8,8 @@ mod common;
 use alloc::{Counting, peak_bytes};
 use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Blocks, Coded, Describe, Error, ErrorBound, ErrorKind, Fit, Frame, FrameWriter, Limits, Quantizer,
-    Restore, ScaleType, Uniform, UniformQuantizer, bf16, f16,
+    BitPack, Blocks, Coded, Describe, Error, ErrorBound, ErrorKind, Fit, Frame, FrameWriter, Limits, PipelineExt,
+    Quantizer, Restore, ScaleType, Uniform, UniformQuantizer, bf16, f16,
 };
 
 #[global_allocator]
@@ -268,6 +268,41 @@ fn absurd_counts_take_no_memory() {
 }
 
 #[test]
+fn a_tensor_has_one_spelling() {
+    // An axis of one group of 2^64 - 1 values.
+    let mut stages = vec![0x01, 13, 0x00, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 1];
+    stages.extend_from_slice(&STAGES[4..]);
+    let error = decode(&by_hand(0, &stages, &0.5_f32.to_le_bytes(), &[])).unwrap_err();
+    assert_eq!(error, Error::Corrupt { what: "axis that is a tensor", found: u64::MAX });
+    // One value less is an axis like any other.
+    stages[4] = 0xfe;
+    assert_eq!(decode(&by_hand(0, &stages, &0.5_f32.to_le_bytes(), &[])), Ok(0));
+}
+
+#[test]
+fn values_beyond_the_element_of_a_frame_are_damage() {
+    let quantizer = Uniform::new(4).fit_range(-7.0, 7.0).unwrap();
+    let pipeline = Coded::packed(&quantizer);
+    for chunk_len in [2, 100] {
+        // An f16 frame whose scale of 1 was changed to a million.
+        let halves = [0.0, 0.0, -7.0, 1.0].map(f16::from_f32);
+        let mut bytes = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&halves).unwrap();
+        let at = bytes.windows(4).position(|bytes| bytes == 1.0_f32.to_le_bytes()).unwrap();
+        bytes[at..at + 4].copy_from_slice(&1e6_f32.to_le_bytes());
+        mend(&mut bytes);
+        let damage = Error::Corrupt { what: "a level beyond the frame's element, at value", found: 2 };
+        assert_eq!(fewbits::decompress::<f16>(&bytes), Err(damage.clone()));
+        let decoder = Frame::parse(&bytes).unwrap().decoder().unwrap();
+        assert_eq!(decoder.decode_range_into(0..2, &mut [f16::ZERO; 2]), Ok(()));
+        assert_eq!(decoder.decode_range_into(3..4, &mut [f16::ZERO]), Err(damage));
+        // A payload alone decodes to whatever element the caller chooses, so there it is a matter of the choice.
+        let payload = [0x77, 0x80];
+        assert!(matches!(decoder.pipeline().decode::<f16>(&payload, 4), Err(Error::Overflow { index: 2, .. })));
+        assert_eq!(decoder.pipeline().decode(&payload, 4), Ok(vec![0.0_f32, 0.0, -7e6, 1e6]));
+    }
+}
+
+#[test]
 fn limits_hold() {
     let quantizer = Uniform::new(2).fit_range(-1.0, 1.0).unwrap();
     let pipeline = Coded::packed(quantizer.clone());
@@ -296,6 +331,10 @@ fn what_is_not_a_frame_says_so() {
     let many = |count: usize| decode(&by_hand(4, &[0xc5, 0].repeat(count), &[], &[0]));
     assert_eq!(many(64), Err(Error::ForeignStage { tag: 0xc5 }));
     assert_eq!(many(65), Err(Error::Corrupt { what: "too many stages", found: 65 }));
+    for stages in [&STAGES[..4], &[0x10, 2, 0x00, 4]] {
+        let error = decode(&by_hand(4, stages, &0.5_f32.to_le_bytes(), &[0])).unwrap_err();
+        assert_eq!(error, Error::Corrupt { what: "no levels behind stage", found: stages[0].into() });
+    }
     let foreign = [0xc5, 0, 0x40, 1, 2];
     assert_eq!(decode(&by_hand(4, &foreign, &[], &[0])), Err(Error::ForeignStage { tag: 0xc5 }));
 }

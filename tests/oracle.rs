@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{Random, data_sets, gaussian, to_bits};
+use common::{Random, data_sets, gaussian, quantizers, shaped_quantizers, to_bits};
 use fewbits::{
-    BitPack, Code, CodecExt, Fit, Grid, Groups, Levels, QuantizerExt, ScaleType, Scaled, Scales, Uniform,
-    UniformQuantizer, bf16, f16,
+    BitPack, Code, CodecExt, Describe, Fit, Grid, Groups, Levels, QuantizerExt, Restore, ScaleType, Scaled, Scales,
+    Uniform, UniformQuantizer, bf16, f16,
 };
 
 /// Code and restored value of one value, by the formulas of the docs.
@@ -24,6 +24,8 @@ fn naive(quantizer: &UniformQuantizer<u16>, i: usize, x: f32) -> (u16, f32) {
     let position =
         if wide { ((f64::from(x) - f64::from(offset)) / f64::from(scale)) as f32 } else { (x - offset) / scale };
     let integer = (position - shift).clamp(grid.min() as f32, grid.max() as f32).round_ties_even();
+    // Where the difference was rounded to a tie, the sign decides.
+    let integer = if shift > 0.0 && position < 0.0 { integer.min((-1.0_f32).max(grid.min() as f32)) } else { integer };
     let level = integer + shift;
     let restored = if wide {
         let level = f64::from(level) * f64::from(scale) + f64::from(offset);
@@ -138,6 +140,23 @@ fn a_grid_finds_the_nearest_level() {
 }
 
 #[test]
+fn values_just_below_zero_are_on_their_side_of_a_mid_rise_grid() {
+    let tiny = f32::from_bits(1);
+    for grid in [Grid::mid_rise(-2, 1), Grid::mid_rise(-1, 0), Grid::mid_rise(-128, 127)].map(Result::unwrap) {
+        for x in [tiny, 1e-30, f32::EPSILON / 8.0, f32::EPSILON, 0.25, 0.9] {
+            assert_eq!(grid.level(grid.nearest(x)), 0.5, "{grid:?} at {x:e}");
+            assert_eq!(grid.level(grid.nearest(-x)), -0.5, "{grid:?} at -{x:e}");
+            assert_eq!(grid.level(grid.nearest_half_away(-x)), -0.5, "{grid:?} at -{x:e}");
+        }
+        assert_eq!((grid.level(grid.nearest(0.0)), grid.level(grid.nearest(-0.0))), (0.5, 0.5));
+    }
+    assert_eq!(Grid::mid_rise(0, 3).unwrap().nearest(-tiny), 0);
+    let quantizer = Uniform::new(8).mid_rise().per_block(8).fit(&[1.0_f32, -tiny, -1e-30, -1e-9, tiny, 1e-9]).unwrap();
+    let signs = quantizer.fake_quantize(&[1.0_f32, -tiny, -1e-30, -1e-9, tiny, 1e-9]).unwrap();
+    assert_eq!(signs.iter().map(|x| x.signum()).collect::<Vec<_>>(), [1.0, -1.0, -1.0, -1.0, 1.0, 1.0]);
+}
+
+#[test]
 fn every_grid_covers_its_range() {
     for (min, max) in [(-7, 7), (-8, 7), (0, 15), (-3, 12), (-1, 0), (0, 0), (-1, 1), (-2, 1), (0, 1), (-5, 9)] {
         for grid in [Grid::new(min, max).unwrap(), Grid::mid_rise(min, max).unwrap()] {
@@ -201,4 +220,28 @@ fn levels_are_what_codes_decode_to() {
     assert_eq!(quantizer.levels(2).count(), 0);
     let second_row: Vec<f32> = quantizer.dequantize(&[0, 0, 0, 1, 2, 3], 6).unwrap();
     assert_eq!(to_bits(&second_row), to_bits(&[-1.0, -1.0, -1.0, 9.0, 11.0, 13.0]));
+}
+
+#[test]
+fn levels_of_every_group_are_what_each_code_decodes_to_there() {
+    let mut checked = 0;
+    for data in [gaussian(18, 12), vec![f32::MAX, -f32::MAX, 1e30, -2e38, 3e38, -1.0, 7.0, 0.0, 0.5]] {
+        let shaped = if data.len() == 18 { shaped_quantizers([3, 2, 3]) } else { Vec::new() };
+        for case in quantizers().into_iter().chain(shaped).filter(|case| !case.random) {
+            let Ok(fitted) = (case.fit)(&data) else { continue };
+            let Ok(quantizer) = UniformQuantizer::<u16>::from_bytes(&fitted.to_bytes()) else { continue };
+            let groups = *quantizer.groups();
+            for group in 0..groups.count() {
+                let start = (0..data.len()).find(|&i| groups.group_of(i) == group).unwrap();
+                for (code, level) in quantizer.levels(group).enumerate() {
+                    let mut value = [0.0_f32];
+                    fitted.dequantize_piece_into(start, &[code as u16], &mut value).unwrap();
+                    assert_eq!(to_bits(&value), to_bits(&[level]), "{}: group {group}, code {code}", case.name);
+                }
+                assert_eq!(quantizer.levels(group).count(), fitted.level_count() as usize);
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 400, "{checked} of the quantizers have levels");
 }

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Random, codecs, gaussian, quantizers, to_bits};
+use common::{Random, codecs, gaussian, quantizers, shaped_quantizers, to_bits};
 use fewbits::{
-    BitPack, Code, CodecExt, Coded, Error, Frame, FrameWriter, PipelineExt, QuantizerExt, bf16, f16,
-    values_from_le_bytes, values_from_le_bytes_into, values_to_le_bytes, values_to_le_bytes_into,
+    BitPack, Code, CodecExt, Coded, Describe, Error, Frame, FrameWriter, Pipeline, PipelineExt, Quantizer,
+    QuantizerExt, Restore, bf16, f16, values_from_le_bytes, values_from_le_bytes_into, values_to_le_bytes,
+    values_to_le_bytes_into,
 };
 use proptest::prelude::*;
 
@@ -81,6 +82,22 @@ proptest! {
             let mut part = vec![f32::NAN; range.len()];
             decoder.decode_range_into(range.clone(), &mut part).unwrap();
             prop_assert_eq!(to_bits(&part), to_bits(&expected[range]));
+        }
+    }
+}
+
+#[test]
+fn parameters_restore_to_stages_that_write_the_same() {
+    let data = gaussian(210, 13);
+    for case in quantizers().into_iter().chain(shaped_quantizers([5, 6, 7])) {
+        let Some(quantizer) = case.fitted(&data) else { continue };
+        let bytes = quantizer.to_bytes();
+        let restored = Box::<dyn Quantizer<Code = u16>>::from_bytes(&bytes).unwrap();
+        assert_eq!(restored.to_bytes(), bytes, "{}", case.name);
+        for (name, codec) in codecs(quantizer.level_count()) {
+            let bytes = Coded::new(&quantizer, codec).to_bytes();
+            let restored = Box::<dyn Pipeline>::from_bytes(&bytes).unwrap();
+            assert_eq!(restored.to_bytes(), bytes, "{}, {name}", case.name);
         }
     }
 }

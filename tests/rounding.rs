@@ -190,6 +190,24 @@ fn a_frame_of_halves_rounded_by_chance_decodes() {
 }
 
 #[test]
+fn every_code_narrows_as_its_restored_copy_narrows_it() {
+    for rounding in [Rounding::Stochastic(Seed::new(1)), Rounding::Dither(Seed::new(1)), Rounding::HalfAway] {
+        for bits in [2, 4, 8] {
+            for end in [65504.0, 65505.0, 66000.0, 70000.0, 90000.0, 200_000.0] {
+                let quantizer = Uniform::new(bits).rounding(rounding).fit_range(-end, end).unwrap();
+                let restored = UniformQuantizer::<u8>::from_bytes(&quantizer.to_bytes()).unwrap();
+                let (mut values, mut again) = ([f16::ZERO], [f16::ZERO]);
+                for code in 0..quantizer.level_count() as u8 {
+                    let result = quantizer.dequantize_into(&[code], &mut values);
+                    assert_eq!(result, restored.dequantize_into(&[code], &mut again), "{rounding:?}, {end}, {code}");
+                    assert!(result.is_err() || values == again, "{rounding:?}, {end}, {code}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn dither_leaves_constant_groups_alone() {
     let data = [0.0_f32, 0.0, 0.0, 1e-6, 2e-6, -3e-6, 7.5, 7.5, 7.5];
     let dither = Rounding::Dither(Seed::new(1));

@@ -21,7 +21,7 @@ use report::{Heading, Report};
 use safetensors::tensor::TensorView;
 use screen::Screen;
 use shared::{EXTENSION, Failure, FrameName, Row, element_of, exit, failed_to, print, read_model, tensors_of};
-use std::{fs, path::Path, process::ExitCode};
+use std::{fs, io::ErrorKind, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
     exit(run())
@@ -29,13 +29,12 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode, Failure> {
     match Args::from_command_line()? {
-        Some(args) => compress_model(&args).map_err(|failure| failure.with_files(args.out.is_some()))?,
-        None => print(args::USAGE)?,
+        Some(args) => compress_model(&args).map_err(|failure| failure.with_files(args.out.is_some())),
+        None => print(args::USAGE).map(|()| ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn compress_model(args: &Args) -> Result<(), Failure> {
+fn compress_model(args: &Args) -> Result<ExitCode, Failure> {
     let bytes = read_model(&args.model)?;
     let mut tensors = tensors_of(&args.model, &bytes)?.tensors();
     tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -44,7 +43,8 @@ fn compress_model(args: &Args) -> Result<(), Failure> {
     }
 
     let screen = Screen::new(tensors.iter().map(|(_, view)| view.data().len()).sum());
-    let mut run = Run { args, screen, report: Report::new(args.csv, Method::<f32>::suited_to(args.bits)) };
+    let report = Report::new(args.csv, Method::<f32>::suited_to(args.bits));
+    let mut run = Run { args, screen, report, code: ExitCode::SUCCESS };
     if tensors.is_empty() {
         run.screen.note(&format!("`{}` holds no tensors", args.model.display()));
     }
@@ -61,7 +61,8 @@ fn compress_model(args: &Args) -> Result<(), Failure> {
         }
         run.screen.advance(view.data().len());
     }
-    run.screen.print(&run.report.tail())
+    run.screen.print(&run.report.tail())?;
+    Ok(run.code)
 }
 
 /// One model on its way through all methods.
@@ -69,6 +70,8 @@ struct Run<'a> {
     args: &'a Args,
     screen: Screen,
     report: Report,
+    /// Success, unless some frame could not be written.
+    code: ExitCode,
 }
 
 impl Run<'_> {
@@ -89,7 +92,7 @@ impl Run<'_> {
             match compress(&input, name, method) {
                 Ok((frame, row)) => {
                     if let Some(dir) = &self.args.out {
-                        write_frame(dir, &row, &frame)?;
+                        self.write_frame(dir, &row, &frame)?;
                     }
                     rows.push(row);
                 }
@@ -98,6 +101,21 @@ impl Run<'_> {
         }
         let heading = Heading { name, element: T::DTYPE, shape: view.shape() };
         self.screen.print(&self.report.tensor(&heading, &rows))
+    }
+
+    fn write_frame(&mut self, dir: &Path, row: &Row<'_>, frame: &[u8]) -> Result<(), Failure> {
+        let name = FrameName { tensor: row.tensor.into(), method: row.method.into() };
+        let path = dir.join(format!("{name}.{EXTENSION}"));
+        match fs::write(&path, frame) {
+            // Names of tensors can be longer than names of files: the figures stand, and others may fit.
+            Err(error) if error.kind() == ErrorKind::InvalidFilename => {
+                let (tensor, method) = (row.tensor, row.method);
+                self.screen.error(&format!("tensor `{tensor}`, method `{method}`: frame not written: {error}"));
+                self.code = ExitCode::FAILURE;
+                Ok(())
+            }
+            result => result.map_err(failed_to("write", &path)),
+        }
     }
 }
 
@@ -111,10 +129,4 @@ fn compress<'a, T: Element>(
     let restored: Vec<T> = decompress_within(&frame, Limits::bytes(size_of_val(input.values) as u64))?;
     let row = Row::measure(tensor, method.name, frame.len(), input.values, &restored)?;
     Ok((frame, row))
-}
-
-fn write_frame(dir: &Path, row: &Row<'_>, frame: &[u8]) -> Result<(), Failure> {
-    let name = FrameName { tensor: row.tensor.into(), method: row.method.into() };
-    let path = dir.join(format!("{name}.{EXTENSION}"));
-    fs::write(&path, frame).map_err(failed_to("write", &path))
 }

@@ -35,6 +35,11 @@ impl Screen {
         self.bar.suspend(|| shared::say("note", message));
     }
 
+    /// Likewise, for what fails without ending the run.
+    pub(crate) fn error(&self, message: &str) {
+        self.bar.suspend(|| shared::say("error", message));
+    }
+
     /// Text on standard output.
     pub(crate) fn print(&self, text: &str) -> Result<(), Failure> {
         self.bar.suspend(|| shared::print(text))

@@ -20,7 +20,8 @@ const EDGE: usize = 256;
 /// A frame and the pipeline that decodes it.
 ///
 /// Ranges read only their chunks. Decoding into a buffer allocates nothing, except for a range that cuts through a
-/// chunk of a variable rate, or through blocks of more than 256 values.
+/// chunk of a variable rate, which takes memory for the chunk, or through a block of more than 256 values, which takes
+/// memory for the block.
 #[derive(Debug, Clone)]
 pub struct FrameDecoder<'a, P> {
     frame: Frame<'a>,
@@ -59,7 +60,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         self.decode_within(Limits::default())
     }
 
-    /// All values, into a vector that grows with the chunks that have decoded.
+    /// All values, into a vector that grows one chunk ahead of those that have decoded.
     pub fn decode_within<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
         limits.check(self.frame.len, size_of::<T>(), self.frame.byte_len)?;
         self.check_element::<T>()?;
@@ -68,7 +69,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             // A fixed rate rules a false count out before memory is taken for it.
             self.check_rate(stream, range.len())?;
             resize(&mut values, at + range.len())?;
-            self.pipeline.decode_piece_into(at, stream, &mut values[at..])
+            self.decode_stream(at, stream, &mut values[at..])
         })?;
         Ok(values)
     }
@@ -91,9 +92,21 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             let out = &mut values[wanted.start - range.start..wanted.end - range.start];
             self.check_rate(stream, chunk.len())?;
             if wanted == chunk {
-                return self.pipeline.decode_piece_into(at, stream, out);
+                return self.decode_stream(at, stream, out);
             }
             self.decode_part(stream, &chunk, wanted, out)
+        })
+    }
+
+    /// All of a stream. The element is the one that was encoded, so there is no wider one to ask for: what does not fit
+    /// it says that the bytes are wrong, as a code beyond the levels does.
+    fn decode_stream<T: Element>(&self, at: usize, stream: &[u8], values: &mut [T]) -> Result<()> {
+        self.pipeline.decode_piece_into(at, stream, values).map_err(|error| match error {
+            Error::Overflow { index, .. } => {
+                Error::Corrupt { what: "a level beyond the frame's element, at value", found: index as u64 }
+            }
+            Error::Code { code, .. } => Error::Corrupt { what: "code", found: code.into() },
+            other => other,
         })
     }
 
@@ -107,13 +120,13 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
     ) -> Result<()> {
         let block = self.pipeline.block().max(1);
         let offset = |values: usize| self.pipeline.encoded_len(values - chunk.start);
-        if offset(chunk.end).is_none() || block > EDGE {
+        if offset(chunk.end).is_none() {
             let mut all = filled::<T>(chunk.len())?;
-            self.pipeline.decode_piece_into(chunk.start, stream, &mut all)?;
+            self.decode_stream(chunk.start, stream, &mut all)?;
             out.copy_from_slice(&all[wanted.start - chunk.start..wanted.end - chunk.start]);
             return Ok(());
         }
-        // Whole blocks go straight into the buffer; a block that the range cuts goes through the stack.
+        // Whole blocks go straight into the buffer; a block that the range cuts goes through the stack, if it fits.
         let mut at = wanted.start;
         while at < wanted.end {
             let first = at - (at - chunk.start) % block;
@@ -124,11 +137,16 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             let to = last.min(wanted.end);
             let part = &mut out[at - wanted.start..to - wanted.start];
             if part.len() == last - first {
-                self.pipeline.decode_piece_into(first, bytes, part)?;
+                self.decode_stream(first, bytes, part)?;
             } else {
-                let mut edge = [T::default(); EDGE];
-                let edge = &mut edge[..last - first];
-                self.pipeline.decode_piece_into(first, bytes, edge)?;
+                let (mut stack, mut heap) = ([T::default(); EDGE], Vec::new());
+                let edge = if last - first <= EDGE {
+                    &mut stack[..last - first]
+                } else {
+                    resize(&mut heap, last - first)?;
+                    &mut heap[..]
+                };
+                self.decode_stream(first, bytes, edge)?;
                 part.copy_from_slice(&edge[at - first..to - first]);
             }
             at = to;

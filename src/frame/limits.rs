@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 
 /// What decoding into vectors may allocate for values. Decoding into the caller's buffer needs no limit.
 ///
-/// By default 64 times the bytes of the frame, and 64 MiB at least. Whatever the limit, memory grows with the chunks
-/// that have decoded, and stages take at most four times the bytes that describe them.
+/// By default 64 times the bytes of the frame, and 64 MiB at least. Whatever the limit, memory grows one chunk ahead of
+/// those that have decoded, and stages take at most four times the bytes that describe them.
 ///
 /// ```
 /// use fewbits::{Coded, Error, Frame, Limits, Uniform};

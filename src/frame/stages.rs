@@ -18,6 +18,7 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
         let mut ahead = stages.clone();
         let (tag, _) = ahead.next()?;
         match (tag, ahead.peek()) {
+            (SCALED, None) => Err(nothing_behind(tag)),
             (SCALED, Some(Grid::TAG)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
             (BOUNDED, _) => Ok(Box::new(BoundedQuantizer::<C>::restore(stages)?)),
@@ -46,7 +47,8 @@ impl Restore for Box<dyn Pipeline> {
             ahead.next()?;
             return match ahead.peek() {
                 Some(Grid::TAG) => Ok(Box::new(Blocks::<Grid>::restore(stages)?)),
-                levels => Err(unknown(levels.unwrap_or(0), "the levels of built-in blocks")),
+                Some(levels) => Err(unknown(levels, "the levels of built-in blocks")),
+                None => Err(nothing_behind(BLOCKS)),
             };
         }
         match coded::<u8>(stages) {
@@ -64,6 +66,11 @@ fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
     let pipeline = Coded::<Box<dyn Quantizer<Code = C>>, Box<dyn Codec<Code = C>>>::restore(&mut ahead)?;
     *stages = ahead;
     Ok(Box::new(pipeline))
+}
+
+/// A stage that needs levels is the last one.
+fn nothing_behind(tag: u8) -> Error {
+    Error::Corrupt { what: "no levels behind stage", found: tag.into() }
 }
 
 fn unknown(found: u8, what: &'static str) -> Error {

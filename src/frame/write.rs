@@ -37,6 +37,8 @@ pub struct FrameWriter<'a, P: ?Sized> {
     pipeline: &'a P,
     /// Stages and side information, as they stand in the header.
     sections: Vec<u8>,
+    /// Whether a reader would take the stages.
+    readable: Result<()>,
     chunk_len: usize,
 }
 
@@ -44,8 +46,9 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
     /// Chunks of 2^18 values.
     pub fn new(pipeline: &'a P) -> Self {
         let mut sections = Vec::new();
-        Description::of(pipeline).write(&mut sections);
-        Self { pipeline, sections, chunk_len: 1 }.chunk_len(1 << 18)
+        let description = Description::of(pipeline);
+        description.write(&mut sections);
+        Self { pipeline, sections, readable: description.check(), chunk_len: 1 }.chunk_len(1 << 18)
     }
 
     /// Chunks of `values` values, which decode alone; rounded up to a multiple of the pipeline's
@@ -86,6 +89,7 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
     /// Values to bytes; returns how many were written. `bytes` has room for
     /// [`max_encoded_len`](Self::max_encoded_len).
     pub fn encode_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.readable.clone()?;
         self.pipeline.check_len(values.len())?;
         let reserved = self.max_header_len(values.len());
         let expected = reserved.saturating_add(self.max_payload_len(values.len()));

@@ -7,20 +7,27 @@ use crate::{
     element::{Element, PIECE, Values, ValuesMut, check_finite, each_element},
     error::{Error, Result, check_piece},
     kernel::{bits, extrema, scale},
-    quantizer::{Grid, Levels, ScaleType, Scaling, narrow, rounding_bound},
+    quantizer::{Grid, Levels, ScaleType, Scaled, Scaling, narrow, rounding_bound},
     wire::Reader,
 };
 use core::cell::OnceCell;
 
-/// Self-scaled blocks: each block of values is scaled by its own largest magnitude, and the scale travels in front of
-/// its codes. Dynamic quantization, for caches and streams whose values are not known beforehand.
+/// Self-scaled blocks: each block of values has a scale of its own, the smallest that brings its values within the
+/// levels, and the scale travels in front of its codes. Dynamic quantization, for caches and streams whose values are
+/// not known beforehand. Zero stays zero: there are no offsets, and levels on one side of zero clip what lies on the
+/// other.
 ///
 /// There is no fit, no state and no allocation, and the rate is fixed: a block takes the bytes of its scale and
 /// `ceil(block * width / 8)` bytes of codes, least significant bit first, where `width` is what the levels need. Any
 /// block can be written, overwritten and read alone. The last block of an array may be shorter.
 ///
 /// The error of a value is at most `scale * radius` of the levels, half a scale for a uniform grid, plus roundings.
-/// Cost per value: two passes to encode (largest magnitude, then a division and a rounding), one to decode.
+/// Cost per value: two passes to encode (the extremes, then a division and a rounding), one to decode.
+///
+/// A block whose scale cannot be stored is an error ([`Error::ScaleOutOfRange`]) with the number of the block. With
+/// bf16 scales, as by default, that is one of subnormal values that needs a scale below half the smallest bf16, 4.6e-41:
+/// at 4 bits one whose values all stay below 3.2e-40 and are not all zeros. f32 [scales](Self::scale_type) hold whatever
+/// values need.
 ///
 /// # One head of a key-value cache
 ///
@@ -59,26 +66,24 @@ impl Blocks<Grid> {
             2..=16 => Grid::new(1 - (1 << (bits - 1)), (1 << (bits - 1)) - 1),
             _ => Err(Error::Setting { name: "bits", value: bits as f64, allowed: "1 to 16 bits" }),
         };
-        match grid {
-            Ok(grid) => Self::new(grid, block),
-            Err(error) => Err(error),
+        // Grids need no check; other levels cannot be asked at compile time.
+        match (grid, check_block(block)) {
+            (Ok(levels), Ok(())) => Ok(Self { levels, block, scale_type: ScaleType::Bf16 }),
+            (Err(error), _) | (_, Err(error)) => Err(error),
         }
+    }
+}
+
+const fn check_block(block: usize) -> Result<()> {
+    if 1 <= block && block <= PIECE {
+        Ok(())
+    } else {
+        Err(Error::Setting { name: "block", value: block as f64, allowed: "1 to 4096 values" })
     }
 }
 
 impl<L> Blocks<L> {
     pub(crate) const TAG: u8 = 0x10;
-
-    /// Blocks of `block` values, 1 to 4096, at levels of your own; bf16 scales, which are an error below 5e-41.
-    pub const fn new(levels: L, block: usize) -> Result<Self>
-    where
-        L: Copy,
-    {
-        if block == 0 || block > PIECE {
-            return Err(Error::Setting { name: "block", value: block as f64, allowed: "1 to 4096 values" });
-        }
-        Ok(Self { levels, block, scale_type: ScaleType::Bf16 })
-    }
 
     /// How scales are stored.
     #[must_use]
@@ -94,6 +99,13 @@ impl<L> Blocks<L> {
 }
 
 impl<L: Levels> Blocks<L> {
+    /// Blocks of `block` values, 1 to 4096, at levels of your own; bf16 scales.
+    pub fn new(levels: L, block: usize) -> Result<Self> {
+        check_block(block)?;
+        Scaled::<L, BlockCode>::check_levels(&levels)?;
+        Ok(Self { levels, block, scale_type: ScaleType::Bf16 })
+    }
+
     /// Bits of a code.
     fn width(&self) -> u32 {
         (u32::BITS - self.levels.level_count().saturating_sub(1).leading_zeros()).clamp(1, BlockCode::BITS)
@@ -110,18 +122,6 @@ impl<L: Levels> Blocks<L> {
         (values / self.block).saturating_mul(self.block_len(self.block)).saturating_add(rest)
     }
 
-    fn check(&self, start: usize, values: usize) -> Result<()> {
-        let level_count = self.levels.level_count();
-        if !(1..=1 << BlockCode::BITS).contains(&level_count) {
-            return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
-        }
-        let (lowest, highest) = self.ends();
-        if let Some(&level) = [lowest, highest].iter().find(|level| !level.is_finite()) {
-            return Err(Error::Parameter { what: "levels", index: 0, value: level.into() });
-        }
-        check_piece(start, values, self.block)
-    }
-
     /// The lowest and the highest level.
     fn ends(&self) -> (f32, f32) {
         (self.levels.level(0), self.levels.level(self.levels.level_count().saturating_sub(1)))
@@ -134,7 +134,7 @@ impl<L: Levels> Blocks<L> {
     }
 
     fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
-        self.check(start, values.len())?;
+        check_piece(start, values.len(), self.block)?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
         let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
@@ -171,7 +171,7 @@ impl<L: Levels> Blocks<L> {
     }
 
     fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
-        self.check(start, values.len())?;
+        check_piece(start, values.len(), self.block)?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
         let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
@@ -249,12 +249,11 @@ impl<L: Levels> Describe for Blocks<L> {
     }
 }
 
-impl<L: Levels + Restore + Copy> Restore for Blocks<L> {
+impl<L: Levels + Restore> Restore for Blocks<L> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         let (scale_type, block) = stages
             .stage(Self::TAG, "self-scaled blocks", |bytes| Ok((ScaleType::from_byte(bytes.u8()?)?, bytes.size()?)))?;
-        let blocks = Self::new(L::restore(stages)?, block);
-        let corrupt = Error::Corrupt { what: "block length", found: block as u64 };
-        blocks.map(|blocks| blocks.scale_type(scale_type)).map_err(|_| corrupt)
+        check_block(block).map_err(|_| Error::Corrupt { what: "block length", found: block as u64 })?;
+        Ok(Self { scale_type, ..Self::new(L::restore(stages)?, block)? })
     }
 }

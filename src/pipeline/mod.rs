@@ -133,6 +133,11 @@ pub trait PipelineExt: Pipeline {
         }
         check_piece(values.start, values.len(), self.block().max(1))?;
         let (from, to) = (self.encoded_len(values.start), self.encoded_len(values.end));
+        // Lengths saturate: there is no such position in any memory.
+        if to == Some(usize::MAX) {
+            let (value, allowed) = (values.end as f64, "a position whose bytes can be counted");
+            return Err(Error::Setting { name: "end", value, allowed });
+        }
         Ok(from.zip(to).map(|(from, to)| from..to))
     }
 }

@@ -166,8 +166,7 @@ where
         // Asked twice, because a borrow that is returned on one path only would last for both.
         return T::as_f32_mut(values).map_or(Ok(()), |values| quantizer.dequantize_at(start, codes, values));
     }
-    // Twice, for an encoder may have rounded by chance, which its decoder is not told.
-    let bound = |index| 2.0 * quantizer.error_bound(index).unwrap_or(0.0);
+    let bound = |index| quantizer.narrowing_bound(index);
     let Some(step) = piece_of(quantizer) else {
         let mut wide = vec![0.0; values.len()];
         quantizer.dequantize_at(start, codes, &mut wide)?;

@@ -95,7 +95,10 @@ impl Levels for Grid {
     #[inline(always)]
     fn nearest(&self, x: f32) -> u32 {
         // Clamped first, so that the integer lands in the low bits of the sum whatever x is.
-        let x = (x - self.shift()).max(self.min as f32).min(self.max as f32);
+        let shifted = x - self.shift();
+        // Below zero is nearer to -1/2, however close to zero: `x - 1/2` would be rounded to the tie.
+        let shifted = if self.mid_rise && x < 0.0 { shifted.min((-0.5_f32).next_down()) } else { shifted };
+        let x = shifted.max(self.min as f32).min(self.max as f32);
         (x + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits().wrapping_add_signed(self.min))
     }
 

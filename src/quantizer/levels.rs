@@ -21,7 +21,8 @@ pub trait Levels: Describe + Debug + Send + Sync {
     /// every `x`, infinities included.
     fn nearest(&self, x: f32) -> u32;
 
-    /// As [`nearest`](Self::nearest), but between two levels the one farther from zero. By default nothing differs.
+    /// As [`nearest`](Self::nearest), but between two levels the one farther from zero, in the units of the levels. By
+    /// default nothing differs.
     fn nearest_half_away(&self, x: f32) -> u32 {
         self.nearest(x)
     }

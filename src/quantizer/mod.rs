@@ -90,6 +90,14 @@ pub trait Quantizer: Describe + Debug + Send + Sync {
         None
     }
 
+    /// How far beyond the largest value of an element level `index` may lie to become that value when it is narrowed.
+    /// All decoders have to agree on it, so it follows from the description alone: twice the
+    /// [`error_bound`](Self::error_bound) where that does, as by default, but not where it knows more of the encoder
+    /// than is described.
+    fn narrowing_bound(&self, index: usize) -> f64 {
+        2.0 * self.error_bound(index).unwrap_or(0.0)
+    }
+
     /// The straight-through gradient: turns the gradient with respect to the restored values into one with respect to
     /// `values`, in place. By default the gradient passes unchanged; a quantizer that clips stops it where it clips.
     fn straight_through_at(&self, _start: usize, _values: &[f32], _gradient: &mut [f32]) -> Result<()> {
@@ -121,6 +129,9 @@ macro_rules! forward {
             }
             fn error_bound(&self, index: usize) -> Option<f64> {
                 (**self).error_bound(index)
+            }
+            fn narrowing_bound(&self, index: usize) -> f64 {
+                (**self).narrowing_bound(index)
             }
             fn straight_through_at(&self, start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
                 (**self).straight_through_at(start, values, gradient)

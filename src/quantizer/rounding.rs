@@ -14,8 +14,9 @@ pub enum Rounding {
     /// error.
     #[default]
     Nearest,
-    /// To the nearest level; between two of a uniform grid, away from zero, as C's `roundf`. Other levels have no rule
-    /// of their own for it and do as [`Nearest`](Self::Nearest).
+    /// To the nearest level; between two of a uniform grid, away from the zero of the grid, as C's `roundf`. With an
+    /// offset that is the offset itself, not the value zero. Other levels have no rule of their own for it and do as
+    /// [`Nearest`](Self::Nearest).
     HalfAway,
     /// Up with a probability that grows from 0 at the level below to 1 at the level above. The mean of many rounds is
     /// the value itself, but not where it is clipped: values beyond the outermost levels stay biased, so fit the whole
@@ -26,8 +27,8 @@ pub enum Rounding {
     /// independent of it, except within half a step of the ends of the range, where it can reach a whole step. Needs
     /// levels in steps of 1. The seed is part of what a decoder needs and travels with the parameters.
     ///
-    /// Choose it in the settings: groups of equal values are fitted otherwise under dither, which setting it on a fitted
-    /// quantizer cannot make up for.
+    /// Choose it in the settings: groups of equal values are fitted otherwise under dither, which setting it on a
+    /// fitted quantizer cannot make up for.
     Dither(Seed),
 }
 

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 /// Settings: levels of your own, at scales fitted to each group of values, by default to its extremes.
 ///
 /// Codes are `u8` unless [`codes`](Self::codes) says otherwise. Fitting to the extremes takes one pass over the values
-/// and allocates two numbers per group while it looks, and what the result holds; see [`Range`] for the others.
+/// and allocates two numbers per group while it looks, and what the result holds; see [`Range`](super::Range) for the others.
 ///
 /// ```
 /// use fewbits::{Fit, Grid, QuantizerExt, Scale};

@@ -53,22 +53,10 @@ pub struct Scaled<L, C = u8> {
 }
 
 impl<L: Levels, C: Code> Scaled<L, C> {
-    /// From stored parameters: a scale for each group, and a finite offset for each group or none at all.
+    /// From stored parameters: a scale for each group, and a finite offset for each group or none at all. Rounds to the
+    /// [nearest](Rounding::Nearest) level; [`with_rounding`](Self::with_rounding) changes that.
     pub fn new(unit: L, groups: Groups, scales: Scales, offsets: Vec<f32>) -> Result<Self> {
-        let level_count = unit.level_count();
-        if !(1..=1 << 16).contains(&level_count) {
-            return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
-        }
-        if u64::from(level_count) > 1 << C::BITS {
-            return Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS });
-        }
-        let ends = (unit.level(0), unit.level(level_count - 1));
-        let radius = unit.radius();
-        for value in [ends.0, ends.1, radius] {
-            if !value.is_finite() {
-                return Err(Error::Parameter { what: "levels", index: 0, value: value.into() });
-            }
-        }
+        let (ends, radius) = Self::check_levels(&unit)?;
         same_length("scales", groups.count(), scales.values().len())?;
         if !offsets.is_empty() {
             same_length("offsets", groups.count(), offsets.len())?;
@@ -84,6 +72,22 @@ impl<L: Levels, C: Code> Scaled<L, C> {
             levels.iter().any(|level| !level.is_finite())
         });
         Ok(scaled)
+    }
+
+    /// The lowest and the highest level of a law that a quantizer can have, and its radius.
+    pub(crate) fn check_levels(unit: &L) -> Result<((f32, f32), f32)> {
+        let level_count = unit.level_count();
+        if !(1..=1 << 16).contains(&level_count) {
+            return Err(Error::Setting { name: "levels", value: level_count.into(), allowed: "1 to 65536 levels" });
+        }
+        if u64::from(level_count) > 1 << C::BITS {
+            return Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS });
+        }
+        let (lowest, highest, radius) = (unit.level(0), unit.level(level_count - 1), unit.radius());
+        match [lowest, highest, radius].iter().find(|value| !value.is_finite()) {
+            Some(&value) => Err(Error::Parameter { what: "levels", index: 0, value: value.into() }),
+            None => Ok(((lowest, highest), radius)),
+        }
     }
 
     /// The same quantizer with another rounding, such as a seed for the next round.
@@ -154,6 +158,7 @@ impl<L, C> Scaled<L, C> {
 
 impl<L: Levels, C: Code> Scaled<L, C> {
     /// The values that the codes of a group decode to, in the order of the codes; none for a group beyond the last.
+    /// Under dither they are what the random part is subtracted from.
     pub fn levels(&self, group: usize) -> impl Iterator<Item = f32> {
         let count = if group < self.groups.count() { self.unit.level_count() } else { 0 };
         (0..count).map(move |code| {
@@ -183,6 +188,19 @@ impl<L: Levels, C: Code> Scaled<L, C> {
         } else {
             scale::dequantize_run(scale, offset, codes, values, level);
         }
+    }
+
+    /// The largest error of a value that was rounded in this way.
+    fn bound(&self, index: usize, rounding: Rounding) -> Option<f64> {
+        if self.groups.check(index, 1).is_err() {
+            return None;
+        }
+        let group = self.groups.group_of(index);
+        let (scale, offset) = self.group(group);
+        let bound = rounding_bound(scale, rounding.reach() * f64::from(self.radius), self.ends);
+        let end = |level: f32| (f64::from(level) * f64::from(scale) + f64::from(offset)).abs();
+        let largest = end(self.ends.0).max(end(self.ends.1));
+        Some(if self.offsets.is_empty() { bound } else { bound + largest * ROUNDING / 2.0 })
     }
 }
 
@@ -256,19 +274,18 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
         self.groups.check_len(values)
     }
 
+    /// Twice what [`error_bound`](Self::error_bound) would be if chance had not rounded: a decoder is not told of it, and
+    /// a level that chance chose is within that.
+    fn narrowing_bound(&self, index: usize) -> f64 {
+        let told = if let Rounding::Dither(_) = self.rounding { self.rounding } else { Rounding::Nearest };
+        2.0 * self.bound(index, told).unwrap_or(0.0)
+    }
+
     /// `scale * (radius + 2^-22 * largest |level|)`, for the roundings of f32 along the way, plus with offsets 2^-23 of
     /// the largest magnitude of the group, plus the smallest f32. The radius of a uniform grid is one half;
     /// stochastic rounding and dither double it.
     fn error_bound(&self, index: usize) -> Option<f64> {
-        if self.groups.check(index, 1).is_err() {
-            return None;
-        }
-        let group = self.groups.group_of(index);
-        let (scale, offset) = self.group(group);
-        let bound = rounding_bound(scale, self.rounding.reach() * f64::from(self.radius), self.ends);
-        let end = |level: f32| (f64::from(level) * f64::from(scale) + f64::from(offset)).abs();
-        let largest = end(self.ends.0).max(end(self.ends.1));
-        Some(if self.offsets.is_empty() { bound } else { bound + largest * ROUNDING / 2.0 })
+        self.bound(index, self.rounding)
     }
 
     fn straight_through_at(&self, start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {

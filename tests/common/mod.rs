@@ -26,10 +26,15 @@ pub struct Case {
     pub random: bool,
 }
 
-/// What a fit may say of data that its settings do not suit: scales that can't be stored, and bounds on the error that
-/// take more levels than codes of 16 bits can name.
-pub fn cannot_suit(error: &Error) -> bool {
-    matches!(error, Error::ScaleOutOfRange { .. } | Error::CodeWidth { .. })
+impl Case {
+    /// Fits it to data, unless its settings cannot suit them: scales that can't be stored, or a bound on the error that
+    /// takes more levels than codes of 16 bits can name.
+    pub fn fitted(&self, data: &[f32]) -> Option<AnyQuantizer> {
+        match (self.fit)(data) {
+            Err(Error::ScaleOutOfRange { .. } | Error::CodeWidth { .. }) => None,
+            fitted => Some(fitted.unwrap_or_else(|error| panic!("{}: {error}", self.name))),
+        }
+    }
 }
 
 fn case<S>(name: impl Into<String>, settings: S) -> Case
