@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 /// let error = Uniform::new(8).fit(&[1.0_f32, f32::NAN]).unwrap_err();
 /// assert_eq!(error, Error::NonFinite { index: 1 });
 /// assert_eq!(error.kind(), ErrorKind::Input);
-/// assert_eq!(error.to_string(), "value 1 is not finite; replace or remove it first");
+/// assert_eq!(error.to_string(), "value 1 is not finite; replace it, or keep it with `NonFinite`");
 /// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -35,7 +35,7 @@ pub enum Error {
     #[error("there are no values: the slice, or an axis of its shape, is empty; give at least one")]
     Empty,
     /// A value is NaN or infinite.
-    #[error("value {index} is not finite; replace or remove it first")]
+    #[error("value {index} is not finite; replace it, or keep it with `NonFinite`")]
     NonFinite {
         /// Its position in the whole array, where the slice is a piece of one.
         index: usize,

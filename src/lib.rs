@@ -50,7 +50,7 @@ pub use quantizer::{
 
 pub use codec::{BitPack, Codec, CodecExt};
 
-pub use pipeline::{Blocks, Coded, Pipeline, PipelineExt};
+pub use pipeline::{Blocks, Coded, Masked, NonFinite, Pipeline, PipelineExt};
 
 pub use frame::{Frame, FrameDecoder, FrameWriter, Limits};
 

@@ -8,8 +8,8 @@ mod common;
 
 use common::gaussian;
 use fewbits::{
-    Blocks, Code, Coded, DType, Describe, Element, Fit, Frame, FrameWriter, Limits, Range, Rounding, ScaleType, Seed,
-    Uniform, bf16, f16,
+    Affine, AffineQuantizer, Blocks, Code, Coded, DType, Describe, Element, ErrorBound, Fit, Frame, FrameWriter, Grid,
+    Limits, Masked, NonFinite, Quantizer, Range, Rounding, ScaleType, Seed, Uniform, bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -22,6 +22,21 @@ fn encode<T: Element, C: Code>(settings: &Uniform<C>, values: &[T], chunk_len: u
     FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(values).unwrap()
 }
 
+fn packed<T: Element, S: Fit<T, Fitted: Quantizer>>(settings: &S, values: &[T]) -> Vec<u8> {
+    Frame::encode(&Coded::packed(settings.fit(values).unwrap()), values).unwrap()
+}
+
+/// Levels beyond f32::MAX at either end.
+fn affine_largest(values: &[f32]) -> Vec<u8> {
+    let quantizer = AffineQuantizer::<u8>::quantize_linear(Grid::I8, 3e36, 3).unwrap();
+    Frame::encode(&Coded::packed(quantizer), values).unwrap()
+}
+
+fn masked<T: Element>(values: &[T], chunk_len: usize) -> Vec<u8> {
+    let pipeline = Masked::new(NonFinite::keep().missing(-9999.0), Blocks::uniform(6, 5).unwrap());
+    FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(values).unwrap()
+}
+
 /// Every stage and layout of the current version, by name.
 fn newest() -> Vec<(&'static str, Vec<u8>)> {
     let data = gaussian(LEN, 99);
@@ -30,6 +45,13 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
     let extremes = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38, 1.0];
     let largest = [65504.0, -65504.0, 65472.0, 1.0].map(f16::from_f32);
     let ties: Vec<f32> = (-14..=14).map(|i| i as f32 / 4.0).collect(); // quarters, at a scale of 1/2
+    let small: Vec<f16> = (0..200).map(|i| f16::from_bits(i * 37)).chain([f16::from_f32(-3e-7)]).collect();
+    let field: [f32; 40] = core::array::from_fn(|i| match i {
+        3 | 20..33 => f32::NAN,
+        33 | 34 => f32::NEG_INFINITY,
+        39 => -9999.0,
+        _ => data[i],
+    });
     let fixed = Uniform::new(4).fit_range(-1.0, 1.0).unwrap();
     let empty = Frame::encode::<f32, _>(&Coded::packed(fixed), &[]).unwrap();
     vec![
@@ -66,6 +88,23 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
             Frame::encode(&Blocks::uniform(8, 4).unwrap().scale_type(ScaleType::E8M0), &extremes).unwrap(),
         ),
         ("largest-f16-e8m0-scales", encode(&Uniform::new(8).scale_type(ScaleType::E8M0), &largest, 1000)),
+        ("onnx-u8", packed(&Affine::dynamic_quantize_linear(), &data)),
+        ("torch-i4-axis1-f16", packed(&Affine::torch(Grid::I4).per_axis(&SHAPE, 1), &halves)),
+        ("torch-symmetric-i8-blocks", packed(&Affine::torch_symmetric(Grid::I8).per_block(32), &data)),
+        ("affine-largest-f32", affine_largest(&extremes)),
+        ("max-abs-error", packed(&ErrorBound::max_abs_error(0.01), &data)),
+        ("max-abs-error-f16", packed(&ErrorBound::max_abs_error(0.002), &halves)),
+        ("max-abs-error-largest-f32", packed(&ErrorBound::max_error_of_range(0.1), &extremes)),
+        ("max-relative-error", packed(&ErrorBound::max_relative_error(0.001), &data)),
+        ("max-relative-error-bf16", packed(&ErrorBound::max_relative_error(0.1), &brains)),
+        ("max-relative-error-subnormal-f16", packed(&ErrorBound::max_relative_error(0.1), &small)),
+        ("max-relative-error-largest-f32", packed(&ErrorBound::max_relative_error(0.7), &extremes)),
+        ("psnr-u16", packed(&ErrorBound::psnr_db(70.0).codes::<u16>(), &data)),
+        ("lossless-f32", packed(&ErrorBound::rmse(0.0), &data)),
+        ("lossless-f16", packed(&ErrorBound::rmse(0.0), &halves)),
+        ("lossless-bf16", packed(&ErrorBound::rmse(0.0), &brains)),
+        ("masked-f32", masked(&field, 1000)),
+        ("masked-bf16-chunked", masked(&field.map(bf16::from_f32), 10)),
         (
             "symmetric-6-blocks-bf16-scales",
             encode(&Uniform::new(6).per_block(8).scale_type(ScaleType::Bf16), &data, 1000),

@@ -5,7 +5,7 @@ use crate::{
     codec::{BitPack, Codec},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
-    pipeline::{Blocks, Coded, Pipeline},
+    pipeline::{Blocks, Coded, Masked, Pipeline},
     quantizer::{AffineQuantizer, BoundedQuantizer, Grid, Quantizer, Scaled, UniformQuantizer},
 };
 use alloc::boxed::Box;
@@ -38,10 +38,13 @@ impl<C: Code> Restore for Box<dyn Codec<Code = C>> {
     }
 }
 
-/// Self-scaled blocks, or a quantizer and a codec with the narrowest codes that both can have.
+/// A mask in front of another pipeline, self-scaled blocks, or a quantizer and a codec with the narrowest codes that both can have.
 impl Restore for Box<dyn Pipeline> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const BLOCKS: u8 = Blocks::<Grid>::TAG;
+        if stages.peek() == Some(Masked::<Self>::TAG) {
+            return Ok(Box::new(Masked::<Self>::restore(stages)?));
+        }
         if stages.peek() == Some(BLOCKS) {
             let mut ahead = stages.clone();
             ahead.next()?;

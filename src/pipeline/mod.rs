@@ -2,9 +2,13 @@
 
 mod blocks;
 mod coded;
+mod masked;
+mod non_finite;
 
 pub use blocks::Blocks;
 pub use coded::Coded;
+pub use masked::Masked;
+pub use non_finite::NonFinite;
 
 use crate::{
     codec::all_read,

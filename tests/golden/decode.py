@@ -5,6 +5,7 @@
 A second implementation: where it and the crate disagree, the document or the crate is wrong.
 """
 
+import math
 import pathlib
 import struct
 import sys
@@ -75,16 +76,13 @@ def scale_of(kind, raw):
 def read_quantizer(stages, side):
     """Functions from (position, code) to an f32 value, and from a position to the excess that narrowing allows."""
     tag, scaled = stages.u8(), stages.section()
+    if tag == 0x03:
+        return read_zero_points(scaled, stages, side)
+    if tag == 0x04:
+        return read_bounded(scaled)
     assert tag == 0x01
     flags = scaled.u8()
-    layout = scaled.u8()
-    if layout == 0:
-        run, count = None, 1
-    elif layout == 1:
-        run, length = scaled.varint(), scaled.varint()
-        count = -(-length // run)
-    else:
-        run, count = scaled.varint(), scaled.varint()
+    run, count = read_groups(scaled)
     seed = struct.unpack("<Q", scaled.bytes(8))[0] if flags & 0x20 else None
     assert scaled.finished()
     kind = flags & 0x0F
@@ -121,6 +119,106 @@ def read_quantizer(stages, side):
         return 2.0 * excess
 
     return value, bound
+
+
+def read_groups(parameters):
+    """Neighbours that share a group, or None, and the number of groups."""
+    layout = parameters.u8()
+    if layout == 0:
+        return None, 1
+    run, other = parameters.varint(), parameters.varint()
+    return run, -(-other // run) if layout == 1 else other
+
+
+def read_zero_points(parameters, stages, side):
+    kind = parameters.u8()
+    run, count = read_groups(parameters)
+    assert parameters.finished()
+    scales = [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
+    zeros = [struct.unpack("<H", side.bytes(2))[0] for _ in range(count)]
+    first, levels = read_grid(stages)
+    assert first == int(first) and all(zero < levels for zero in zeros)
+
+    def value(position, code):
+        assert code < levels
+        group = 0 if run is None else (position // run) % count
+        x = (code - zeros[group]) * scales[group]
+        return math.copysign(LARGEST[0], x) if overflows(x) else f32(x)
+
+    def bound(position):
+        group = 0 if run is None else (position // run) % count
+        zero = zeros[group]
+        return 2.0 * (scales[group] * (0.5 + max(zero, levels - 1 - zero) * 2.0**-22) + 2.0**-149)
+
+    return value, bound
+
+
+def logarithm(x):
+    fraction, exponent = math.frexp(x)
+    t = 2.0 * fraction - 1.0
+    return (exponent - 1) + t * (4.0 - t) / 3.0
+
+
+def exponential(y):
+    if y >= 128.0:
+        return 2.0**128
+    e = math.floor(y)
+    return (1.0 + (2.0 - math.sqrt(4.0 - 3.0 * (y - e)))) * 2.0**e
+
+
+def read_bounded(parameters):
+    kind = parameters.u8()
+    element, levels = kind >> 4, parameters.varint()
+    largest = LARGEST[element]
+
+    def rounded(x):
+        x = f32(min(max(x, -largest), largest))
+        bits = int(narrow(element, x, 0.0), 16)
+        return from_bits(element, bits)
+
+    if kind & 15 == 2:
+        first = parameters.varint()
+        assert parameters.finished()
+        width = 32 if element == 0 else 16
+
+        def value(_, code):
+            assert code < levels
+            key = first + code
+            bits = key ^ 1 << width - 1 if key >> width - 1 else key ^ (1 << width) - 1
+            return from_bits(element, bits)
+
+        return value, lambda _: 0.0
+
+    bound, step = struct.unpack("<dd", parameters.bytes(16))
+    zigzag = parameters.varint()
+    first = (zigzag >> 1) ^ -(zigzag & 1)
+    if kind & 15 == 0:
+        assert parameters.finished()
+
+        def value(_, code):
+            assert code < levels
+            return rounded((first + code) * step)
+
+        return value, lambda _: 2.0 * bound
+
+    least, exact = struct.unpack("<f", parameters.bytes(4))[0], parameters.varint()
+    assert parameters.finished() and kind & 15 == 1
+
+    def level(code):
+        number = first + code
+        n = abs(number)
+        if n < exact:
+            magnitude = n * (least / exact) if exact > 1 else 0.0
+        else:
+            magnitude = exponential(logarithm(least) + (n - exact) * step)
+        return -magnitude if number < 0 else magnitude
+
+    def value(_, code):
+        assert code < levels
+        return rounded(level(code))
+
+    reach = min(max(abs(level(0)), abs(level(levels - 1))), largest)
+    return value, lambda _: 2.0 * (bound * reach / (1.0 - bound))
 
 
 def read_grid(stages):
@@ -180,6 +278,27 @@ def read_codec(stages):
 LARGEST = {0: 3.4028234663852886e38, 1: 65504.0, 2: 3.3895313892515355e38}
 
 
+def from_bits(element, bits):
+    if element == 1:
+        return struct.unpack("<e", struct.pack("<H", bits))[0]
+    return struct.unpack("<f", struct.pack("<I", bits << (16 if element == 2 else 0)))[0]
+
+
+def read_mask(stream, size, count):
+    """The values of a mask by position, as hexadecimal bits."""
+    mask, held, end, values = stream.section(), None, 0, {}
+    while not mask.finished():
+        gap, run = mask.varint(), mask.varint()
+        before = held
+        if run & 1 == 0:
+            held = mask.bytes(size)
+        assert held is not None and (gap > 0 if run & 1 else held != before)
+        first, end = end + gap, end + gap + (run >> 1) + 1
+        assert end <= count
+        values.update((i, held[::-1].hex()) for i in range(first, end))
+    return values
+
+
 def narrow(element, x, bound):
     """The hexadecimal bits of x as f32, f16 or bf16."""
     largest = LARGEST[element]
@@ -221,20 +340,37 @@ def decode(data):
         assert payload_length == sum(lengths) + 4 * len(lengths)
     assert frame.finished()
 
-    out = []
-    if stages.data[0] == 0x10:
-        values = read_blocks(stages)
-        assert stages.finished() and side.finished()
-        for i, stream in enumerate(streams):
-            for x, bound in values(stream, min(chunk, count - i * chunk)):
-                out.append(narrow(flags & 3, x, bound))
-        return out
-    (value, bound), codes = read_quantizer(stages, side), read_codec(stages)
+    masks = 0
+    while stages.data[stages.at] == 0x11:
+        assert stages.u8() == 0x11 and stages.section().finished()
+        masks += 1
+    if stages.data[stages.at] == 0x10:
+        blocks = read_blocks(stages)
+
+        def values(_, data, number):
+            return blocks(data, number)
+
+    else:
+        (value, bound), codes = read_quantizer(stages, side), read_codec(stages)
+
+        def values(first, data, number):
+            return [(value(first + j, c), bound(first + j)) for j, c in enumerate(codes(data, number))]
+
     assert stages.finished() and side.finished()
-    for i, stream in enumerate(streams):
-        first = i * chunk
-        for j, code in enumerate(codes(stream, min(chunk, count - first))):
-            out.append(narrow(flags & 3, value(first + j, code), bound(first + j)))
+    out = []
+    for i, data in enumerate(streams):
+        first, number = i * chunk, min(chunk, count - i * chunk)
+        stream, masked = Reader(data), {}
+        for _ in range(masks):
+            if len(masked) < number or number == 0:
+                masked = read_mask(stream, 2 if flags & 3 else 4, number) | masked
+        rest = stream.data[stream.at :]
+        if masks and number and len(masked) == number:
+            assert not rest
+            out += [masked[j] for j in range(number)]
+            continue
+        for j, (x, bound_of_x) in enumerate(values(first, rest, number)):
+            out.append(masked.get(j) or narrow(flags & 3, x, bound_of_x))
     return out
 
 

@@ -110,9 +110,8 @@ fn inverse(logarithm: f64) -> f64 {
     if logarithm >= 128.0 {
         return power_of_two(128);
     }
+    // The integer below; for an integer perhaps the one before, which leads to the same power of two.
     let exponent = round(logarithm - 0.5);
-    // Rounding may have gone up to the next integer where it should have stayed.
-    let exponent = if exponent > logarithm { exponent - 1.0 } else { exponent };
     let fraction = 2.0 - Float::sqrt(4.0 - 3.0 * (logarithm - exponent));
     (1.0 + fraction) * power_of_two(exponent as i32)
 }

@@ -1,0 +1,316 @@
+//! NaN, infinities and missing values: refused, saturated or kept, and kept ones come back bit for bit.
+
+#[path = "common/alloc.rs"]
+mod alloc;
+mod common;
+
+use alloc::{Counting, allocations};
+use common::{Random, gaussian, quantizers};
+use fewbits::{
+    BitPack, Blocks, Coded, Describe, Element, Error, ErrorBound, ErrorKind, Fit, Frame, FrameWriter, Masked,
+    NonFinite, Pipeline, PipelineExt, Quantizer, Restore, Uniform, UniformQuantizer, bf16, f16,
+};
+use proptest::prelude::*;
+use std::borrow::Cow;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const FILL: f32 = -9999.0;
+
+fn policies() -> [NonFinite; 4] {
+    [NonFinite::keep(), NonFinite::keep().missing(FILL), NonFinite::refuse().missing(FILL), NonFinite::saturate()]
+}
+
+fn packed(policy: NonFinite, values: &[f32]) -> Masked<Coded<UniformQuantizer, BitPack<u8>>> {
+    let quantizer = Uniform::new(5).asymmetric().fit(&policy.finite(values).unwrap()).unwrap();
+    Masked::new(policy, Coded::packed(quantizer))
+}
+
+/// Gaussian values with a mask: single ones, runs, several payloads, at both ends.
+fn field(len: usize, seed: u64) -> Vec<f32> {
+    let mut random = Random(seed);
+    let mut values = gaussian(len, seed);
+    let special = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, FILL, -f32::NAN, f32::from_bits(0x7f80_0001)];
+    let mut at = 0;
+    while at < len {
+        let (run, value) = (1 + random.below(40), special[random.below(special.len())]);
+        let end = len.min(at + run);
+        values[at..end].fill(value);
+        at = end + random.below(60);
+    }
+    values
+}
+
+fn is_kept(x: f32) -> bool {
+    !x.is_finite() || x == FILL
+}
+
+#[test]
+fn what_is_kept_comes_back_bit_for_bit_and_the_rest_as_without() {
+    let policy = NonFinite::keep().missing(FILL);
+    for len in [1, 2, 100, 3000] {
+        let values = field(len, len as u64);
+        let pipeline = packed(policy, &values);
+        for chunk_len in [50, 10_000] {
+            let frame = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&values).unwrap();
+            let restored: Vec<f32> = fewbits::decompress(&frame).unwrap();
+            let finite = policy.finite(&values).unwrap();
+            let alone: Vec<f32> =
+                pipeline.pipeline().decode(&pipeline.pipeline().encode(&finite).unwrap(), len).unwrap();
+            for i in 0..len {
+                let expected = if is_kept(values[i]) { values[i] } else { alone[i] };
+                assert_eq!(restored[i].to_bits(), expected.to_bits(), "value {i} of {len}");
+            }
+            // Ranges, by any route.
+            let decoder = Frame::parse(&frame).unwrap().decoder().unwrap();
+            let mut part = vec![0.0_f32; len / 2];
+            decoder.decode_range_into(len / 3..len / 3 + len / 2, &mut part).unwrap();
+            assert!(part.iter().zip(&restored[len / 3..]).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
+}
+
+#[test]
+fn every_quantizer_behind_a_mask_keeps_its_bound() {
+    let policy = NonFinite::keep().missing(FILL);
+    let values = field(500, 9);
+    let finite = policy.finite(&values).unwrap();
+    for case in quantizers() {
+        let Some(quantizer) = case.fitted(&finite) else { continue };
+        let bounds: Vec<f64> = (0..values.len()).map(|i| quantizer.error_bound(i).unwrap()).collect();
+        let pipeline = Masked::new(policy, Coded::packed(quantizer));
+        let restored: Vec<f32> = pipeline.decode(&pipeline.encode(&values).unwrap(), values.len()).unwrap();
+        for (i, (&x, &y)) in values.iter().zip(&restored).enumerate() {
+            if is_kept(x) {
+                assert_eq!(x.to_bits(), y.to_bits(), "{}", case.name);
+            } else {
+                let error = (f64::from(y) - f64::from(x)).abs();
+                assert!(case.clips || error <= bounds[i], "{}: {x} became {y}", case.name);
+            }
+        }
+    }
+}
+
+fn check_payloads<T: Element>(payloads: &[T], ordinary: &[T]) {
+    let values: Vec<T> = payloads.iter().zip(ordinary.iter().cycle()).flat_map(|(&a, &b)| [a, a, b]).collect();
+    let pipeline = Masked::new(NonFinite::keep(), Blocks::uniform(4, 8).unwrap());
+    let frame = Frame::encode(&pipeline, &values).unwrap();
+    let restored: Vec<T> = fewbits::decompress(&frame).unwrap();
+    let bytes = |values: &[T]| fewbits::values_to_le_bytes(values);
+    for (before, after) in values.chunks(3).zip(restored.chunks(3)) {
+        assert_eq!(bytes(&before[..2]), bytes(&after[..2]), "{}", before[0]);
+    }
+}
+
+#[test]
+fn all_payloads_of_halves_and_many_of_f32() {
+    let nan_or_infinite = |bits: &u16, mask: u16| bits & mask == mask;
+    let halves: Vec<f16> = (0..=u16::MAX).filter(|b| nan_or_infinite(b, 0x7c00)).map(f16::from_bits).collect();
+    check_payloads(&halves, &[f16::ONE, f16::from_f32(-0.3)]);
+    let brains: Vec<bf16> = (0..=u16::MAX).filter(|b| nan_or_infinite(b, 0x7f80)).map(bf16::from_bits).collect();
+    check_payloads(&brains, &[bf16::ONE, bf16::from_f32(-0.3)]);
+    let mut random = Random(1);
+    let singles: Vec<f32> = (0..10_000).map(|_| f32::from_bits(random.bits() as u32 | 0x7f80_0000)).collect();
+    check_payloads(&singles, &[1.0, -0.3]);
+}
+
+#[test]
+fn refused_values_are_named_wherever_they_are() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for at in [0, 5000, 9999] {
+            let mut values = vec![1.0; 10_000];
+            values[at] = bad;
+            let refused = Error::NonFinite { index: at };
+            assert_eq!(NonFinite::refuse().finite(&values).unwrap_err(), refused);
+            assert_eq!(NonFinite::default().missing(FILL).finite(&values).unwrap_err(), refused);
+            let saturated = NonFinite::saturate().finite(&values);
+            match saturated {
+                Ok(values) => assert_eq!(values[at], if bad > 0.0 { f32::MAX } else { -f32::MAX }),
+                Err(error) => assert!(bad.is_nan() && error == refused),
+            }
+            let pipeline = Masked::new(NonFinite::refuse(), Blocks::uniform(4, 10).unwrap());
+            let mut bytes = vec![0; pipeline.max_encoded_len(values.len())];
+            assert_eq!(pipeline.encode_into(&values, &mut bytes), Err(refused));
+            let piece = pipeline.encode_piece_into(70, &values, &mut bytes);
+            assert_eq!(piece, Err(Error::NonFinite { index: 70 + at }));
+        }
+    }
+    let halves = [f16::INFINITY, f16::ONE, f16::NEG_INFINITY];
+    assert_eq!(*NonFinite::saturate().finite(&halves).unwrap(), [f16::MAX, f16::ONE, f16::MIN]);
+}
+
+#[test]
+fn what_settings_are_fitted_to() {
+    let keep = NonFinite::keep();
+    let finite = |values: &[f32]| keep.missing(FILL).finite(values).unwrap().into_owned();
+    assert_eq!(finite(&[f32::NAN, 1.0, FILL, f32::INFINITY, 2.0, f32::NAN]), [1.0, 1.0, 1.0, 1.0, 2.0, 2.0]);
+    assert_eq!(finite(&[f32::NAN, FILL]), [0.0, 0.0]);
+    assert_eq!(finite(&[]), [0.0; 0]);
+    assert!(matches!(keep.finite(&[1.0_f32, FILL]), Ok(Cow::Borrowed(_))));
+    // A NaN stands for every NaN, and for nothing else.
+    let nans = NonFinite::refuse().missing(f32::NAN);
+    assert_eq!(*nans.finite(&[3.0_f32, -f32::NAN]).unwrap(), [3.0, 3.0]);
+    assert_eq!(nans.finite(&[3.0, f32::INFINITY]).unwrap_err(), Error::NonFinite { index: 1 });
+}
+
+#[test]
+fn sizes_are_as_documented() {
+    let values = gaussian(1000, 2);
+    for policy in policies() {
+        let pipeline = packed(policy, &values);
+        let alone = pipeline.pipeline().encode(&values).unwrap();
+        let masks = policy != NonFinite::saturate();
+        assert_eq!(pipeline.encode(&values).unwrap().len(), alone.len() + usize::from(masks), "nothing to mask");
+        assert_eq!(pipeline.encoded_len(1000).is_some(), !masks);
+        // A policy that masks nothing leaves no trace in the bytes.
+        assert_eq!(pipeline.to_bytes() == pipeline.pipeline().to_bytes(), !masks);
+    }
+    let mut land = values.clone();
+    land[100..900].fill(f32::NAN);
+    let pipeline = packed(NonFinite::keep(), &land);
+    assert_eq!(
+        pipeline.encode(&land).unwrap().len(),
+        pipeline.pipeline().encode(&values).unwrap().len() + 1 + 1 + 2 + 4
+    );
+    // Nothing but a mask.
+    assert_eq!(pipeline.encode(&vec![f32::NAN; 1000]).unwrap().len(), 1 + 1 + 2 + 4);
+    // No mask is longer than was said.
+    let mut random = Random(5);
+    let worst: Vec<f32> = (0..1000).map(|_| f32::from_bits(random.bits() as u32 | 0x7f80_0000)).collect();
+    assert!(pipeline.encode(&worst).unwrap().len() <= pipeline.max_encoded_len(1000));
+}
+
+#[test]
+fn decoding_allocates_nothing_and_encoding_only_for_what_is_masked() {
+    let values = field(5000, 4);
+    let ordinary = gaussian(5000, 4);
+    let policy = NonFinite::keep().missing(FILL);
+    let pipeline = packed(policy, &values);
+    let mut bytes = vec![0; pipeline.max_encoded_len(5000)];
+    let len = pipeline.encode_into(&values, &mut bytes).unwrap();
+    let mut restored = vec![0.0_f32; 5000];
+    assert_eq!(allocations(|| pipeline.decode_into(&bytes[..len], &mut restored).unwrap()), 0);
+    let saturating = packed(NonFinite::saturate(), &ordinary);
+    assert_eq!(allocations(|| assert!(saturating.encode_into(&ordinary, &mut bytes).is_ok())), 0);
+}
+
+#[test]
+fn policies_restore() {
+    let values = field(300, 6);
+    for policy in policies() {
+        let values = if policy == NonFinite::saturate() || policy == NonFinite::refuse().missing(FILL) {
+            gaussian(300, 6)
+        } else {
+            values.clone()
+        };
+        let pipeline = packed(policy, &values);
+        let bytes = pipeline.to_bytes();
+        let typed = Masked::<Coded<UniformQuantizer, BitPack<u8>>>::from_bytes(&bytes).unwrap();
+        let any = Box::<dyn Pipeline>::from_bytes(&bytes).unwrap();
+        assert_eq!((typed.to_bytes(), any.to_bytes()), (bytes.clone(), bytes));
+        let stream = pipeline.encode(&values).unwrap();
+        let restored =
+            |pipeline: &dyn Pipeline| fewbits::values_to_le_bytes::<f32>(&pipeline.decode(&stream, 300).unwrap());
+        assert_eq!(restored(&pipeline), restored(&typed));
+        assert_eq!(restored(&pipeline), restored(&any));
+        // A policy in front of a policy is unusual, but no harm.
+        let twice = Masked::new(NonFinite::keep(), pipeline);
+        let frame = Frame::encode(&twice, &values).unwrap();
+        assert_eq!(
+            fewbits::values_to_le_bytes::<f32>(&fewbits::decompress(&frame).unwrap()),
+            restored(&twice.pipeline())
+        );
+    }
+}
+
+#[test]
+fn bounds_hold_beside_a_mask() {
+    let policy = NonFinite::keep().missing(1e20);
+    let sea: Vec<f32> = (0..2000).map(|i| if i % 7 < 2 { 1e20 } else { 290.0 + (i as f32 / 40.0).sin() }).collect();
+    let quantizer = ErrorBound::max_abs_error(1e-3).fit(&policy.finite(&sea).unwrap()).unwrap();
+    assert!(quantizer.level_count() < 1100, "the fill value has widened the range");
+    let frame = FrameWriter::new(&Masked::new(policy, Coded::packed(quantizer))).chunk_len(64).encode(&sea).unwrap();
+    let restored: Vec<f32> = fewbits::decompress(&frame).unwrap();
+    for (&x, &y) in sea.iter().zip(&restored) {
+        assert!(if x == 1e20 { x == y } else { (f64::from(x) - f64::from(y)).abs() <= 1e-3 }, "{x}, {y}");
+    }
+}
+
+/// A stream by hand: a mask, then the codes of an 8-bit quantizer.
+fn by_hand(mask: &[u8], codes: &[u8]) -> Result<Vec<f32>, Error> {
+    let quantizer = Uniform::new(8).fit_range(-127.0, 127.0)?;
+    let pipeline = Masked::new(NonFinite::keep(), Coded::packed(quantizer));
+    pipeline.decode(&[&[mask.len() as u8], mask, codes].concat(), 4)
+}
+
+#[test]
+fn masks_have_one_spelling_and_damaged_ones_are_errors() {
+    let infinite = f32::INFINITY.to_le_bytes();
+    let run = |gap: u8, run: u8, bits: &[u8]| [&[gap, run], bits].concat();
+    let codes = [127, 128, 129, 130];
+    assert_eq!(by_hand(&[], &codes).unwrap(), [0.0, 1.0, 2.0, 3.0]);
+    assert_eq!(by_hand(&run(1, 0, &infinite), &codes).unwrap(), [0.0, f32::INFINITY, 2.0, 3.0]);
+    let twice = [run(0, 0, &infinite), run(1, 1 << 1 | 1, &[])].concat();
+    assert_eq!(by_hand(&twice, &codes).unwrap(), [f32::INFINITY, 1.0, f32::INFINITY, f32::INFINITY]);
+    assert_eq!(by_hand(&run(0, 3 << 1, &infinite), &[]).unwrap(), [f32::INFINITY; 4]);
+    let damaged: &[Vec<u8>] = &[
+        run(0, 1, &[]),                                        // as the run before, which there is none
+        run(4, 0, &infinite),                                  // beyond the end
+        run(1, 3 << 1, &infinite),                             // beyond the end
+        [run(0, 0, &infinite), run(0, 1, &[])].concat(),       // one run written as two
+        [run(0, 0, &infinite), run(1, 0, &infinite)].concat(), // the same bits twice
+        run(0, 0, &infinite[..3]),                             // cut
+        vec![0xff; 9],                                         // absurd
+        vec![
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            0xff, 1,
+        ],
+    ];
+    for mask in damaged {
+        assert_eq!(by_hand(mask, &codes).unwrap_err().kind(), ErrorKind::Corrupt, "{mask:x?}");
+    }
+    // A mask of everything leaves no room for codes, and a stream without a mask is not empty.
+    assert!(by_hand(&run(0, 3 << 1, &infinite), &codes).is_err());
+    assert!(by_hand(&[], &[]).is_err());
+}
+
+#[test]
+fn damaged_streams_never_panic() {
+    let values = field(400, 8);
+    let pipeline = packed(NonFinite::keep(), &values);
+    let stream = pipeline.encode(&values).unwrap();
+    let mut out = vec![0.0_f32; 400];
+    for len in 0..stream.len() {
+        assert!(pipeline.decode_into(&stream[..len], &mut out).is_err());
+    }
+    for bit in 0..stream.len() * 8 {
+        let mut flipped = stream.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let _ = pipeline.decode_into(&flipped, &mut out);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bits_come_back(bits in prop::collection::vec(any::<u32>(), 0..300), specials in 0_u32..4) {
+        // From none to nearly all of the values are special.
+        let values: Vec<f32> = bits
+            .iter()
+            .map(|&b| f32::from_bits(if b % 4 < specials { b | 0x7f80_0000 } else { b & 0xbfff_ffff }))
+            .collect();
+        let policy = NonFinite::keep();
+        let finite = policy.finite(&values).unwrap();
+        prop_assume!(!values.is_empty());
+        let quantizer = ErrorBound::max_relative_error(0.01).fit(&finite).unwrap();
+        let pipeline = Masked::new(policy, Coded::packed(&quantizer as &dyn Quantizer<Code = u32>));
+        let restored: Vec<f32> = pipeline.decode(&pipeline.encode(&values).unwrap(), values.len()).unwrap();
+        for (&x, &y) in values.iter().zip(&restored) {
+            if x.is_finite() {
+                prop_assert!((f64::from(y) - f64::from(x)).abs() <= 0.01 * f64::from(x).abs());
+            } else {
+                prop_assert_eq!(x.to_bits(), y.to_bits());
+            }
+        }
+    }
+}
