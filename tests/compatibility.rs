@@ -26,7 +26,7 @@ fn packed<T: Element, S: Fit<T, Fitted: Quantizer>>(settings: &S, values: &[T]) 
     Frame::encode(&Coded::packed(settings.fit(values).unwrap()), values).unwrap()
 }
 
-/// Levels beyond f32::MAX at either end.
+/// Levels beyond `f32::MAX` at either end.
 fn affine_largest(values: &[f32]) -> Vec<u8> {
     let quantizer = AffineQuantizer::<u8>::quantize_linear(Grid::I8, 3e36, 3).unwrap();
     Frame::encode(&Coded::packed(quantizer), values).unwrap()
