@@ -184,6 +184,18 @@ fn every_data_set_keeps_every_bound() {
     }
 }
 
+/// Why the step is not simply twice the bound: the test above would fail.
+#[test]
+fn a_step_of_twice_the_bound_breaks_it() {
+    let values = gaussian(100_000, 12);
+    let range = values.iter().copied().fold(0.0, f32::max) - values.iter().copied().fold(0.0, f32::min);
+    let bound = 1e-6 * f64::from(range);
+    let naive = |x: f64| f64::from(((x / (2.0 * bound)).round() * (2.0 * bound)) as f32);
+    let broken = values.iter().map(|&x| f64::from(x)).filter(|&x| (naive(x) - x).abs() > bound).count();
+    assert!(broken > 100, "{broken}");
+    check(Bound::OfRange(1e-6), &values);
+}
+
 #[test]
 fn steps_are_nearly_as_wide_as_the_bound_allows() {
     let values = gaussian(10_000, 1);

@@ -1,6 +1,6 @@
 //! The methods, in one table.
 
-use fewbits::{Code, Coded, Element, Fit, Frame, Range, Result, ScaleType, Uniform};
+use fewbits::{Affine, Blocks, Code, Coded, Element, ErrorBound, Fit, Frame, Grid, Range, Result, ScaleType, Uniform};
 use std::ops::RangeInclusive;
 
 /// What a method is given.
@@ -29,6 +29,13 @@ impl<T: Element> Method<T> {
         Self::new("symmetric-row-mse", 2..=16, |i| uniform(i, |u| per_row(u, i.shape).range(Range::Mse))),
         Self::new("symmetric-block32-f16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::F16))),
         Self::new("symmetric-block32-bf16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::Bf16))),
+        Self::new("self-scaled-64", 1..=16, |i| Frame::encode(&Blocks::uniform(i.bits, 64)?, i.values)),
+        Self::new("torch-affine-row", 1..=16, torch_affine),
+        Self::new("max-error-of-range", 1..=16, |i| {
+            // As many levels as codes of so many bits have, or one more.
+            let settings = ErrorBound::max_error_of_range(0.5 / f64::from((1_u32 << i.bits) - 1));
+            Frame::encode(&Coded::packed(settings.fit(i.values)?), i.values)
+        }),
         Self::new("symmetric-block32-e8m0", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::E8M0))),
     ];
 
@@ -40,6 +47,14 @@ impl<T: Element> Method<T> {
     pub(crate) fn suited_to(bits: u32) -> impl Iterator<Item = &'static Self> {
         Self::ALL.iter().filter(move |method| method.bits.contains(&bits))
     }
+}
+
+/// Integers with a zero point for each index of the first axis.
+fn torch_affine<T: Element>(input: &Input<'_, T>) -> Result<Vec<u8>> {
+    let half = 1 << (input.bits - 1);
+    let settings = Affine::torch(Grid::new(-half, half - 1)?).codes::<u16>();
+    let settings = if input.shape.len() < 2 { settings } else { settings.per_axis(input.shape, 0) };
+    Frame::encode(&Coded::packed(settings.fit(input.values)?), input.values)
 }
 
 /// One scale for each index of the first axis; vectors and scalars, which have no rows, get one for all.

@@ -1,0 +1,135 @@
+//! Measures the rows of docs/choosing.md on data made here, and prints them as a table.
+//!
+//!     cargo run --release --example choosing
+//!
+//! Every figure is that of a whole frame, decoded again.
+
+use fewbits::{
+    Affine, Blocks, Coded, ErrorBound, ErrorStats, Fit, Frame, Grid, Masked, NonFinite, Pipeline, Quantizer, Range,
+    Result, Rounding, ScaleType, Seed, Uniform, bits_per_value,
+};
+
+const ROWS: usize = 512;
+const COLUMNS: usize = 512;
+const SHAPE: [usize; 2] = [ROWS, COLUMNS];
+
+fn main() -> Result<()> {
+    let weights = weights();
+    println!(
+        "Weights: {ROWS} rows of {COLUMNS}, Gaussian, each row of another size, one in 2,000 values 8 times as large\n"
+    );
+    header();
+    for bits in [8, 4, 3, 2] {
+        uniform(&format!("{bits}, one scale"), &Uniform::new(bits), &weights)?;
+        uniform(&format!("{bits}, per row"), &Uniform::new(bits).per_axis(&SHAPE, 0), &weights)?;
+        let least = Uniform::new(bits).per_axis(&SHAPE, 0).range(Range::Mse);
+        uniform(&format!("{bits}, per row, least error"), &least, &weights)?;
+        let blocks = Uniform::new(bits).per_block(32).scale_type(ScaleType::Bf16);
+        uniform(&format!("{bits}, blocks of 32, bf16 scales"), &blocks, &weights)?;
+        let block = Blocks::uniform(bits, 32)?;
+        pipeline(&format!("{bits}, self-scaled blocks of 32"), &block, &weights)?;
+    }
+    let mid_rise = Uniform::new(2).mid_rise().per_block(32).scale_type(ScaleType::Bf16);
+    uniform("2, mid-rise, blocks of 32, bf16 scales", &mid_rise, &weights)?;
+    let one_bit = Uniform::new(1).mid_rise().per_block(32).scale_type(ScaleType::Bf16).range(Range::Mse);
+    uniform("1, mid-rise, blocks of 32, bf16 scales, least error", &one_bit, &weights)?;
+    let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
+    pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;
+
+    let activations: Vec<f32> = weights.iter().map(|x| x.max(0.0)).collect();
+    println!("\nActivations: the same, negative ones cut to 0\n");
+    header();
+    uniform("8, symmetric", &Uniform::new(8), &activations)?;
+    uniform("8, asymmetric", &Uniform::new(8).asymmetric(), &activations)?;
+    let most = Uniform::new(8).asymmetric().range(Range::Percentile(0.9999));
+    uniform("8, asymmetric, all but one in 10,000", &most, &activations)?;
+    let onnx = Affine::dynamic_quantize_linear().fit(&activations)?;
+    pipeline("8, ONNX dynamic", &Coded::packed(onnx), &activations)?;
+
+    println!("\nGradients, averaged over 64 rounds of other roundings: the same as weights\n");
+    header();
+    rounds("4, nearest", |_| Rounding::Nearest, &weights)?;
+    rounds("4, stochastic", Rounding::Stochastic, &weights)?;
+    rounds("4, dithered", Rounding::Dither, &weights)?;
+
+    let field = field();
+    println!("\nA field: smooth, far from 0, one value in 20 missing\n");
+    header();
+    let policy = NonFinite::keep();
+    let finite = policy.finite(&field)?;
+    for (name, settings) in [
+        ("0.01 at most", ErrorBound::max_abs_error(0.01)),
+        ("1e-4 of the range at most", ErrorBound::max_error_of_range(1e-4)),
+        ("1e-4 of each value at most", ErrorBound::max_relative_error(1e-4)),
+        ("60 dB PSNR at least", ErrorBound::psnr_db(60.0)),
+        ("nothing lost", ErrorBound::max_abs_error(0.0)),
+    ] {
+        pipeline(name, &Masked::new(policy, Coded::packed(settings.fit(&finite)?)), &field)?;
+    }
+    Ok(())
+}
+
+fn header() {
+    println!("| bits, how | bits/value | SQNR, dB | largest error |");
+    println!("| --- | --- | --- | --- |");
+}
+
+fn row(name: &str, bits: f64, stats: &ErrorStats) {
+    println!("| {name} | {bits:.2} | {:.2} | {:.4} |", stats.sqnr_db(), stats.max_abs_error());
+}
+
+fn uniform(name: &str, settings: &Uniform, values: &[f32]) -> Result<()> {
+    pipeline(name, &Coded::packed(settings.fit(values)?), values)
+}
+
+/// Measures a frame by decoding it. Missing values come back as they were and count for nothing.
+fn pipeline<P: Pipeline>(name: &str, pipeline: &P, values: &[f32]) -> Result<()> {
+    let frame = Frame::encode(pipeline, values)?;
+    let restored: Vec<f32> = fewbits::decompress(&frame)?;
+    let present = |values: &[f32]| values.iter().copied().filter(|x| x.is_finite()).collect::<Vec<_>>();
+    let stats = ErrorStats::measure(&present(values), &present(&restored))?;
+    row(name, bits_per_value(frame.len(), values.len()), &stats);
+    Ok(())
+}
+
+/// The error of the mean of many rounds, each with chance of its own.
+fn rounds(name: &str, rounding: impl Fn(Seed) -> Rounding, values: &[f32]) -> Result<()> {
+    const ROUNDS: u64 = 64;
+    let mut mean = vec![0.0_f32; values.len()];
+    let mut bytes = 0;
+    for round in 0..ROUNDS {
+        let settings = Uniform::new(4).per_axis(&SHAPE, 0).rounding(rounding(Seed::new(1).derive(round)));
+        let pipeline = Coded::packed(settings.fit(values)?);
+        assert!(pipeline.quantizer.level_count() == 15);
+        let frame = Frame::encode(&pipeline, values)?;
+        bytes = frame.len();
+        let restored: Vec<f32> = fewbits::decompress(&frame)?;
+        mean.iter_mut().zip(restored).for_each(|(sum, x)| *sum += x / ROUNDS as f32);
+    }
+    row(name, bits_per_value(bytes, values.len()), &ErrorStats::measure(values, &mean)?);
+    Ok(())
+}
+
+fn gaussian(seed: Seed, i: u64) -> f32 {
+    (0..12).map(|draw| seed.uniform(12 * i + draw)).sum::<f32>() - 6.0
+}
+
+fn weights() -> Vec<f32> {
+    let (values, sizes, outliers) = (Seed::new(1), Seed::new(2), Seed::new(3));
+    let value = |i: u64| {
+        let size = 0.02 + 0.08 * sizes.uniform(i / COLUMNS as u64);
+        let outlier = if outliers.uniform(i) < 1.0 / 2000.0 { 8.0 } else { 1.0 };
+        gaussian(values, i) * size * outlier
+    };
+    (0..(ROWS * COLUMNS) as u64).map(value).collect()
+}
+
+fn field() -> Vec<f32> {
+    let (noise, missing) = (Seed::new(4), Seed::new(5));
+    let value = |i: u64| {
+        let (row, column) = ((i / COLUMNS as u64) as f32, (i % COLUMNS as u64) as f32);
+        let smooth = 285.0 + 12.0 * (row / 90.0).sin() + 6.0 * (column / 35.0).cos();
+        if missing.uniform(i / 16) < 0.05 { f32::NAN } else { smooth + 0.05 * gaussian(noise, i) }
+    };
+    (0..(ROWS * COLUMNS) as u64).map(value).collect()
+}
