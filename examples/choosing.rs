@@ -56,7 +56,6 @@ fn main() -> Result<()> {
     println!("\nA field: smooth, far from 0, one value in 20 missing\n");
     header();
     let policy = NonFinite::keep();
-    let finite = policy.finite(&field)?;
     for (name, settings) in [
         ("0.01 at most", ErrorBound::max_abs_error(0.01)),
         ("1e-4 of the range at most", ErrorBound::max_error_of_range(1e-4)),
@@ -64,7 +63,7 @@ fn main() -> Result<()> {
         ("60 dB PSNR at least", ErrorBound::psnr_db(60.0)),
         ("nothing lost", ErrorBound::max_abs_error(0.0)),
     ] {
-        pipeline(name, &Masked::new(policy, Coded::packed(settings.fit(&finite)?)), &field)?;
+        pipeline(name, &Masked::new(policy, Coded::packed(settings.non_finite(policy).fit(&field)?)), &field)?;
     }
     Ok(())
 }
@@ -86,8 +85,8 @@ fn uniform(name: &str, settings: &Uniform, values: &[f32]) -> Result<()> {
 fn pipeline<P: Pipeline>(name: &str, pipeline: &P, values: &[f32]) -> Result<()> {
     let frame = Frame::encode(pipeline, values)?;
     let restored: Vec<f32> = fewbits::decompress(&frame)?;
-    let present = |values: &[f32]| values.iter().copied().filter(|x| x.is_finite()).collect::<Vec<_>>();
-    let stats = ErrorStats::measure(&present(values), &present(&restored))?;
+    let present = |values| NonFinite::keep().present(values);
+    let stats = ErrorStats::measure(&present(values)?, &present(&restored)?)?;
     row(name, bits_per_value(frame.len(), values.len()), &stats);
     Ok(())
 }

@@ -22,6 +22,24 @@ impl DType {
             Self::F16 | Self::Bf16 => 2,
         }
     }
+
+    /// Its number on the wire.
+    pub(crate) const fn to_byte(self) -> u8 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::Bf16 => 2,
+        }
+    }
+
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::F32),
+            1 => Some(Self::F16),
+            2 => Some(Self::Bf16),
+            _ => None,
+        }
+    }
 }
 
 impl Display for DType {

@@ -67,7 +67,9 @@ pub enum Error {
         end: usize,
     },
     /// A value has no level within the bound that the stage promises.
-    #[error("value {index} is {value:e}, outside the range that the bound was fitted to; fit it to the new values")]
+    #[error(
+        "value {index} is {value:e}, not of the range and element that the bound was fitted to; fit it to the values"
+    )]
     BeyondRange {
         /// Its position.
         index: usize,
@@ -86,8 +88,8 @@ pub enum Error {
         /// How scales are stored.
         stored_as: &'static str,
     },
-    /// A stored parameter is not one that the stage can have.
-    #[error("`{what}` cannot hold {value:e} at {index}; pass finite values that the stage itself gave out")]
+    /// A parameter in a list is not one that the stage can have.
+    #[error("`{what}` cannot hold {value:e} at {index}; pass {allowed}")]
     Parameter {
         /// The list.
         what: &'static str,
@@ -95,6 +97,8 @@ pub enum Error {
         index: usize,
         /// The value.
         value: f64,
+        /// What it can hold.
+        allowed: &'static str,
     },
     /// A code is not below the number of levels.
     #[error("code {code} at {index} is not below {level_count}; the codes belong to another stage, or are damaged")]

@@ -2,13 +2,14 @@
 
 use crate::error::Result;
 
-/// Settings that become a stage once they have seen data.
+/// Settings that become a stage once they have seen data: values of any element, or [`Histogram`](crate::Histogram)s of
+/// them, one for each group (`fit(&[all])`, or `fit(core::slice::from_ref(&all))` to keep it).
 ///
 /// What a user asks for and what the data made of it are two types. Fitting looks at the data and allocates what the
 /// stage has to remember; everything the stage does afterwards is a pure function.
 ///
 /// *Calibrated* stages, fitted per tensor or per index of an axis, apply to any values of the fitted row shape. Stages
-/// fitted per block belong to the very array they were fitted to and refuse longer ones.
+/// fitted per block belong to the very array they were fitted to and refuse others.
 ///
 /// ```
 /// use fewbits::{Fit, QuantizerExt, Uniform};

@@ -17,6 +17,7 @@ mod fit;
 mod groups;
 mod kernel;
 mod memory;
+mod non_finite;
 mod wire;
 
 // In the order of the flow: what values are like -> codes -> bytes -> bytes that describe themselves.
@@ -39,6 +40,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use fit::Fit;
 pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
+pub use non_finite::NonFinite;
 pub use wire::{FORMAT_VERSION, Reader, Writer};
 
 pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
@@ -50,7 +52,7 @@ pub use quantizer::{
 
 pub use codec::{BitPack, Codec, CodecExt};
 
-pub use pipeline::{Blocks, Coded, Masked, NonFinite, Pipeline, PipelineExt};
+pub use pipeline::{Blocks, Coded, Masked, Pipeline, PipelineExt};
 
 pub use frame::{Frame, FrameDecoder, FrameWriter, Limits};
 

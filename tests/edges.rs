@@ -164,7 +164,12 @@ fn stored_parameters_are_validated() {
     let offsets = Err(Error::Length { what: "offsets", expected: 2, actual: 1 });
     assert_eq!(make(ScaleType::F32, &[0.1, 0.2], &[1.0]), offsets);
     for bad in [0.0, -0.0, -1.0, f32::INFINITY] {
-        let error = Err(Error::Parameter { what: "scales", index: 1, value: bad.into() });
+        let error = Err(Error::Parameter {
+            what: "scales",
+            index: 1,
+            value: bad.into(),
+            allowed: "positive scales that their type can hold as they are",
+        });
         assert_eq!(make(ScaleType::F32, &[0.1, bad], &[]), error);
     }
     assert!(make(ScaleType::F32, &[0.1, f32::NAN], &[]).is_err());

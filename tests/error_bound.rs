@@ -253,6 +253,44 @@ fn values_outside_are_errors_not_clipped() {
 }
 
 #[test]
+fn values_of_another_element_are_errors_not_rounded() {
+    let halves = [0.5, 0.7, 1.0].map(f16::from_f32);
+    for settings in
+        [ErrorBound::max_abs_error(0.0), ErrorBound::max_abs_error(1e-3), ErrorBound::max_relative_error(0.1)]
+    {
+        let quantizer = settings.fit(&halves).unwrap();
+        // As f32 they are the same values.
+        assert_eq!(quantizer.quantize(&halves).unwrap(), quantizer.quantize(&halves.map(f16::to_f32)).unwrap());
+        let mut values = vec![0.5_f32; 2000];
+        values[1500] = 0.7001;
+        assert_eq!(quantizer.quantize(&values), Err(Error::BeyondRange { index: 1500, value: 0.7001 }));
+    }
+}
+
+/// Codes of 32 bits are in no list of the laws.
+#[test]
+fn lossless_codes_of_f32_keep_the_laws() {
+    let values: Vec<f32> = gaussian(5000, 21).into_iter().chain([0.0, -0.0, f32::from_bits(1)]).collect();
+    let quantizer = ErrorBound::max_abs_error(0.0).fit(&values).unwrap();
+    assert!(quantizer.level_count() > 1 << 30);
+    let codes = quantizer.quantize(&values).unwrap();
+    let mut part = vec![u32::MAX; 1003];
+    quantizer.quantize_piece_into(2000, &values[2000..3003], &mut part).unwrap();
+    assert_eq!(part, codes[2000..3003]);
+    let mut restored = vec![f32::NAN; 1003];
+    quantizer.dequantize_piece_into(2000, &part, &mut restored).unwrap();
+    let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&restored), bits(&values[2000..3003]));
+    for (i, &x) in values.iter().enumerate().step_by(97) {
+        assert_eq!(quantizer.level(codes[i]).unwrap().to_bits(), x.to_bits());
+    }
+    assert_eq!(quantizer.level(quantizer.level_count()), None);
+    assert_eq!((quantizer.step(), quantizer.relative_bound()), (None, None));
+    let relative = ErrorBound::max_relative_error(0.01).fit(&values).unwrap();
+    assert_eq!(relative.relative_bound(), Some(0.01));
+}
+
+#[test]
 fn bounds_on_means_are_kept_and_used() {
     let smooth: Vec<f32> = (0..20_000).map(|i| (i as f32 / 300.0).sin() + 2.0).collect();
     let sparse: Vec<f32> = gaussian(20_000, 3).iter().map(|x| if x.abs() > 2.0 { *x } else { 0.0 }).collect();

@@ -4,8 +4,8 @@ mod common;
 
 use common::{Random, data_sets, gaussian};
 use fewbits::{
-    Affine, DType, Error, ErrorKind, ErrorStats, Fit, Grid, Histogram, Quantiles, QuantizerExt, Range, Scale, Uniform,
-    UniformQuantizer, bf16, f16,
+    Affine, DType, Error, ErrorKind, ErrorStats, Fit, Grid, Groups, Histogram, Quantiles, QuantizerExt, Range, Scale,
+    Uniform, UniformQuantizer, bf16, f16,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ fn mse(quantizer: &UniformQuantizer, data: &[f32]) -> f64 {
 fn settings_fit_histograms_as_they_fit_values() {
     let data: Vec<f32> = gaussian(50_000, 8).iter().map(|x| x * x * x + 0.5).collect();
     let histogram = [of(&data)];
-    for bits in 2..=6 {
+    for bits in 2..=8 {
         for settings in [Uniform::new(bits), Uniform::new(bits).asymmetric(), Uniform::new(bits).mid_rise()] {
             // From the extremes: the same, bit for bit.
             assert_eq!(settings.fit(&data).unwrap(), settings.fit(&histogram).unwrap());
@@ -170,6 +170,50 @@ fn one_histogram_for_each_index_of_an_axis() {
     let error = settings.fit(&rows[..2]).unwrap_err();
     assert_eq!(error, Error::Length { what: "histograms", expected: 3, actual: 2 });
     assert!(matches!(Uniform::new(4).per_block(32).fit(&rows), Err(Error::Setting { name: "block", .. })));
+}
+
+#[test]
+fn histograms_of_groups_are_those_of_their_values() {
+    let data = gaussian(3 * 50 * 4, 15);
+    for axis in 0..3 {
+        let groups = Groups::axis(&[3, 50, 4], axis).unwrap();
+        let mut together = vec![Histogram::new(); groups.count()];
+        Histogram::add_grouped(&mut together, &groups, &data).unwrap();
+        for (group, histogram) in together.iter().enumerate() {
+            let values: Vec<f32> = (0..data.len()).filter(|&i| groups.group_of(i) == group).map(|i| data[i]).collect();
+            assert_eq!(*histogram, of(&values), "axis {axis}, group {group}");
+        }
+        let settings = Uniform::new(5).per_axis(&[3, 50, 4], axis);
+        assert_eq!(settings.fit(&together).unwrap(), settings.fit(&data).unwrap());
+        let least = settings.range(Range::Mse);
+        let loss = 10.0 * (mse(&least.fit(&together).unwrap(), &data) / mse(&least.fit(&data).unwrap(), &data)).log10();
+        assert!(loss < 0.1, "axis {axis}: {loss} dB");
+        // Partial rows, other counts and bad values change nothing.
+        let before = together.clone();
+        assert!(Histogram::add_grouped(&mut together[1..], &groups, &data).is_err());
+        assert!(Histogram::add_grouped(&mut together, &groups, &[1.0, f32::NAN].repeat(300)).is_err());
+        assert_eq!(together, before);
+    }
+    let columns = Groups::axis(&[1, 3], 1).unwrap();
+    assert!(Histogram::add_grouped(&mut vec![Histogram::new(); 3], &columns, &[1.0_f32, 2.0]).is_err());
+}
+
+#[test]
+fn other_widths_of_buckets_merge_and_travel_too() {
+    let data: Vec<f32> = gaussian(2000, 16).iter().map(|x| x * x * x).collect();
+    for bits in [0, 3, 10] {
+        let of = |values: &[f32]| {
+            let mut histogram = Histogram::with_mantissa_bits(bits).unwrap();
+            histogram.add(values).unwrap();
+            histogram
+        };
+        let (mut merged, whole) = (of(&data[1500..]), of(&data));
+        merged.merge(&Histogram::from_bytes(&of(&data[..1500]).to_bytes()).unwrap()).unwrap();
+        assert_eq!((merged.mantissa_bits(), &merged), (bits, &whole));
+        let settings = Uniform::new(8).range(Range::Percentile(0.99));
+        let ratio = settings.fit(&[whole]).unwrap().scales()[0] / settings.fit(&data).unwrap().scales()[0];
+        assert!((ratio - 1.0).abs() <= 2.0_f32.powi(-(bits as i32)), "{bits} bits: {ratio}");
+    }
 }
 
 #[test]

@@ -5,10 +5,11 @@ mod alloc;
 mod common;
 
 use alloc::{Counting, allocations};
-use common::{Random, gaussian, quantizers};
+use common::{AnyQuantizer, Random, gaussian};
 use fewbits::{
-    BitPack, Blocks, Coded, Describe, Element, Error, ErrorBound, ErrorKind, Fit, Frame, FrameWriter, Masked,
-    NonFinite, Pipeline, PipelineExt, Quantizer, Restore, Uniform, UniformQuantizer, bf16, f16,
+    Affine, BitPack, Blocks, Coded, Describe, Element, Error, ErrorBound, ErrorKind, ErrorStats, Fit, Frame,
+    FrameWriter, Grid, Masked, NonFinite, Pipeline, PipelineExt, Quantizer, Range, Restore, Uniform, UniformQuantizer,
+    bf16, f16,
 };
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -23,7 +24,7 @@ fn policies() -> [NonFinite; 4] {
 }
 
 fn packed(policy: NonFinite, values: &[f32]) -> Masked<Coded<UniformQuantizer, BitPack<u8>>> {
-    let quantizer = Uniform::new(5).asymmetric().fit(&policy.finite(values).unwrap()).unwrap();
+    let quantizer = Uniform::new(5).asymmetric().non_finite(policy).fit(values).unwrap();
     Masked::new(policy, Coded::packed(quantizer))
 }
 
@@ -46,6 +47,11 @@ fn is_kept(x: f32) -> bool {
     !x.is_finite() || x == FILL
 }
 
+/// The values with zeros in place of those that are kept.
+fn zeroed(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|&x| if is_kept(x) { 0.0 } else { x }).collect()
+}
+
 #[test]
 fn what_is_kept_comes_back_bit_for_bit_and_the_rest_as_without() {
     let policy = NonFinite::keep().missing(FILL);
@@ -55,9 +61,8 @@ fn what_is_kept_comes_back_bit_for_bit_and_the_rest_as_without() {
         for chunk_len in [50, 10_000] {
             let frame = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&values).unwrap();
             let restored: Vec<f32> = fewbits::decompress(&frame).unwrap();
-            let finite = policy.finite(&values).unwrap();
-            let alone: Vec<f32> =
-                pipeline.pipeline().decode(&pipeline.pipeline().encode(&finite).unwrap(), len).unwrap();
+            let inner = pipeline.pipeline();
+            let alone: Vec<f32> = inner.decode(&inner.encode(&zeroed(&values)).unwrap(), len).unwrap();
             for i in 0..len {
                 let expected = if is_kept(values[i]) { values[i] } else { alone[i] };
                 assert_eq!(restored[i].to_bits(), expected.to_bits(), "value {i} of {len}");
@@ -71,25 +76,142 @@ fn what_is_kept_comes_back_bit_for_bit_and_the_rest_as_without() {
     }
 }
 
+/// Fits a quantizer to values under a policy.
+type FitUnder = Box<dyn Fn(NonFinite, &[f32]) -> AnyQuantizer>;
+
+fn fits() -> Vec<(&'static str, FitUnder)> {
+    fn fit<S>(settings: impl Fn(NonFinite) -> S + 'static) -> FitUnder
+    where
+        S: Fit<f32, Fitted: Quantizer<Code = u16> + 'static>,
+    {
+        Box::new(move |policy, values| Box::new(settings(policy).fit(values).unwrap()))
+    }
+    let uniform = || Uniform::new(6).codes::<u16>();
+    let shape = [10, 50];
+    vec![
+        ("tensor", fit(move |policy| uniform().non_finite(policy))),
+        ("rows", fit(move |policy| uniform().asymmetric().per_axis(&shape, 0).non_finite(policy))),
+        ("columns", fit(move |policy| uniform().asymmetric().per_axis(&shape, 1).non_finite(policy))),
+        ("blocks", fit(move |policy| uniform().per_block(16).non_finite(policy))),
+        (
+            "percentile",
+            fit(move |policy| uniform().per_axis(&shape, 0).range(Range::Percentile(0.9)).non_finite(policy)),
+        ),
+        ("deviations", fit(move |policy| uniform().range(Range::MeanStd(2.0)).non_finite(policy))),
+        ("least error", fit(move |policy| uniform().range(Range::Mse).non_finite(policy))),
+        ("torch", fit(move |policy| Affine::torch(Grid::I8).codes().per_axis(&shape, 0).non_finite(policy))),
+        ("bound", fit(move |policy| ErrorBound::max_abs_error(0.01).codes().non_finite(policy))),
+        ("relative bound", fit(move |policy| ErrorBound::max_relative_error(0.1).codes().non_finite(policy))),
+        ("rmse", fit(move |policy| ErrorBound::rmse(0.01).codes().non_finite(policy))),
+        ("psnr", fit(move |policy| ErrorBound::psnr_db(40.0).codes().non_finite(policy))),
+    ]
+}
+
+/// Values that are kept take part in nothing: what they are, even huge, changes neither parameters nor other values.
 #[test]
-fn every_quantizer_behind_a_mask_keeps_its_bound() {
+fn fits_look_at_present_values_alone() {
     let policy = NonFinite::keep().missing(FILL);
     let values = field(500, 9);
-    let finite = policy.finite(&values).unwrap();
-    for case in quantizers() {
-        let Some(quantizer) = case.fitted(&finite) else { continue };
-        let bounds: Vec<f64> = (0..values.len()).map(|i| quantizer.error_bound(i).unwrap()).collect();
-        let pipeline = Masked::new(policy, Coded::packed(quantizer));
-        let restored: Vec<f32> = pipeline.decode(&pipeline.encode(&values).unwrap(), values.len()).unwrap();
-        for (i, (&x, &y)) in values.iter().zip(&restored).enumerate() {
-            if is_kept(x) {
-                assert_eq!(x.to_bits(), y.to_bits(), "{}", case.name);
-            } else {
-                let error = (f64::from(y) - f64::from(x)).abs();
-                assert!(case.clips || error <= bounds[i], "{}: {x} became {y}", case.name);
-            }
+    // Something that is there in every row, column and block.
+    let pairs = values.iter().zip(gaussian(500, 10)).enumerate();
+    let values: Vec<f32> = pairs.map(|(i, (&x, y))| if i % 11 == 0 { y } else { x }).collect();
+    for (name, fit) in fits() {
+        let quantizer = fit(policy, &values);
+        let other: Vec<f32> = values.iter().map(|&x| if is_kept(x) { 1e30 } else { x }).collect();
+        let other = fit(NonFinite::refuse().missing(1e30), &other);
+        assert_eq!(quantizer.to_bytes(), other.to_bytes(), "{name}");
+        if !["rows", "columns", "blocks", "percentile", "torch"].contains(&name) {
+            // Without groups, it is as if the others had never been there.
+            let present = policy.present(&values).unwrap();
+            assert!(present.iter().all(|&x| !is_kept(x)) && present.len() > 100);
+            assert_eq!(quantizer.to_bytes(), fit(NonFinite::refuse(), &present).to_bytes(), "{name}");
         }
     }
+}
+
+#[test]
+fn groups_know_nothing_of_what_is_missing_from_others() {
+    let rows = [1000.0_f32, 900.0, 800.0, f32::NAN, 0.001, -0.002];
+    let policy = NonFinite::keep();
+    let quantizer = Uniform::new(8).per_axis(&[2, 3], 0).non_finite(policy).fit(&rows).unwrap();
+    assert!((1.57e-5..1.58e-5).contains(&quantizer.scales()[1]));
+    // Self-scaled blocks of three: the same, at whatever end the missing values are.
+    let blocks = Masked::new(policy, Blocks::uniform(8, 3).unwrap());
+    for rows in [rows, [f32::NAN, f32::NAN, 1000.0, -0.002, 0.001, f32::NAN]] {
+        let restored: Vec<f32> = blocks.decode(&blocks.encode(&rows).unwrap(), 6).unwrap();
+        for (x, y) in rows.iter().zip(&restored).filter(|(x, _)| x.is_finite()) {
+            assert!((x - y).abs() <= 0.005 * x.abs().max(1e-3), "{x} became {y}");
+        }
+    }
+    // A group without any value takes any scale.
+    let quantizer = Uniform::new(8).per_block(2).non_finite(policy).fit(&[f32::NAN, f32::NAN, 4.0]).unwrap();
+    assert!(quantizer.scales()[0] == 1.0 && (0.0314..0.0315).contains(&quantizer.scales()[1]));
+    for settings in [ErrorBound::rmse(0.1), ErrorBound::max_abs_error(0.1), ErrorBound::max_relative_error(0.1)] {
+        let quantizer = settings.non_finite(policy).fit(&[f32::NAN; 5]).unwrap();
+        let pipeline = Masked::new(policy, Coded::packed(quantizer));
+        assert!(
+            pipeline.decode::<f32>(&pipeline.encode(&[f32::NAN; 5]).unwrap(), 5).unwrap().iter().all(|x| x.is_nan())
+        );
+    }
+}
+
+#[test]
+fn bounds_hold_for_present_values() {
+    let policy = NonFinite::keep().missing(FILL);
+    let mut values = vec![f32::NAN; 10_000];
+    values.splice(3000..3101, gaussian(101, 5));
+    for (name, settings, holds) in [
+        ("rmse", ErrorBound::rmse(1e-3), (|stats| stats.rmse() <= 1e-3) as fn(&ErrorStats) -> bool),
+        ("psnr", ErrorBound::psnr_db(50.0), |stats| stats.psnr_db() >= 50.0),
+        ("absolute", ErrorBound::max_abs_error(1e-3), |stats| stats.max_abs_error() <= 1e-3),
+        ("of the range", ErrorBound::max_error_of_range(1e-3), |stats| stats.max_error_of_range() <= 1e-3),
+        ("relative", ErrorBound::max_relative_error(1e-3), |stats| stats.max_relative_error() <= 1e-3),
+    ] {
+        let quantizer = settings.non_finite(policy).fit(&values).unwrap();
+        let frame = Frame::encode(&Masked::new(policy, Coded::packed(quantizer)), &values).unwrap();
+        let restored: Vec<f32> = fewbits::decompress(&frame).unwrap();
+        let stats = ErrorStats::measure(&values[3000..3101], &restored[3000..3101]).unwrap();
+        assert!(holds(&stats) && stats.max_abs_error() > 0.0, "{name}");
+    }
+}
+
+#[test]
+fn missing_values_are_what_the_element_stores() {
+    fn check<T: Element>(fill: f32) {
+        let (mut stored, ordinary) = ([T::default()], [1.0, -0.5, 0.25, 1.5]);
+        T::narrow_into(&[fill], &mut stored).unwrap();
+        let mut values = vec![T::default(); 4];
+        T::narrow_into(&ordinary, &mut values).unwrap();
+        values.insert(2, stored[0]);
+        values.push(stored[0]);
+        let policy = NonFinite::refuse().missing(fill);
+        assert_eq!(policy.present(&values).unwrap().len(), 4, "{fill} as {}", T::DTYPE);
+        let quantizer = Uniform::new(8).non_finite(policy).fit(&values).unwrap();
+        assert!(quantizer.scales()[0] < 0.02);
+        let frame = Frame::encode(&Masked::new(policy, Coded::packed(quantizer)), &values).unwrap();
+        let restored: Vec<T> = fewbits::decompress(&frame).unwrap();
+        let bytes = |x: &T| fewbits::values_to_le_bytes(&[*x]);
+        assert_eq!((bytes(&restored[2]), bytes(&restored[5])), (bytes(&stored[0]), bytes(&stored[0])));
+    }
+    for fill in [FILL, 1e20, -1e30, 9.969_21e36, f32::NAN, 65519.0, 0.1] {
+        check::<f32>(fill);
+        check::<f16>(fill);
+        check::<bf16>(fill);
+    }
+}
+
+#[test]
+fn saturated_values_end_at_the_outermost_level() {
+    let values = [0.1_f32, 0.2, -0.3, f32::INFINITY, f32::NEG_INFINITY];
+    let policy = NonFinite::saturate();
+    let quantizer = Uniform::new(8).non_finite(policy).fit(&values).unwrap();
+    let pipeline = Masked::new(policy, Coded::packed(quantizer));
+    let restored: Vec<f32> = pipeline.decode(&pipeline.encode(&values).unwrap(), 5).unwrap();
+    let end = 127.0 * pipeline.pipeline().quantizer.scales()[0];
+    assert_eq!(restored[3..], [end, -end]);
+    assert!(values[..3].iter().zip(&restored).all(|(x, y)| (x - y).abs() < 0.002));
+    let nan = pipeline.encode(&[f32::NAN]).unwrap_err();
+    assert_eq!(nan, Error::NonFinite { index: 0 });
 }
 
 fn check_payloads<T: Element>(payloads: &[T], ordinary: &[T]) {
@@ -122,13 +244,15 @@ fn refused_values_are_named_wherever_they_are() {
             let mut values = vec![1.0; 10_000];
             values[at] = bad;
             let refused = Error::NonFinite { index: at };
-            assert_eq!(NonFinite::refuse().finite(&values).unwrap_err(), refused);
-            assert_eq!(NonFinite::default().missing(FILL).finite(&values).unwrap_err(), refused);
-            let saturated = NonFinite::saturate().finite(&values);
-            match saturated {
-                Ok(values) => assert_eq!(values[at], if bad > 0.0 { f32::MAX } else { -f32::MAX }),
-                Err(error) => assert!(bad.is_nan() && error == refused),
-            }
+            assert_eq!(NonFinite::refuse().present(&values).unwrap_err(), refused);
+            assert_eq!(NonFinite::default().missing(FILL).present(&values).unwrap_err(), refused);
+            let fitted = Uniform::new(8).non_finite(NonFinite::refuse().missing(FILL)).fit(&values);
+            assert_eq!(fitted.unwrap_err(), refused);
+            let saturated = NonFinite::saturate().present(&values);
+            assert_eq!(
+                saturated.map(|values| values.len()),
+                if bad.is_nan() { Err(refused.clone()) } else { Ok(9_999) }
+            );
             let pipeline = Masked::new(NonFinite::refuse(), Blocks::uniform(4, 10).unwrap());
             let mut bytes = vec![0; pipeline.max_encoded_len(values.len())];
             assert_eq!(pipeline.encode_into(&values, &mut bytes), Err(refused));
@@ -136,22 +260,18 @@ fn refused_values_are_named_wherever_they_are() {
             assert_eq!(piece, Err(Error::NonFinite { index: 70 + at }));
         }
     }
-    let halves = [f16::INFINITY, f16::ONE, f16::NEG_INFINITY];
-    assert_eq!(*NonFinite::saturate().finite(&halves).unwrap(), [f16::MAX, f16::ONE, f16::MIN]);
 }
 
 #[test]
-fn what_settings_are_fitted_to() {
+fn present_values_are_borrowed_where_all_are() {
     let keep = NonFinite::keep();
-    let finite = |values: &[f32]| keep.missing(FILL).finite(values).unwrap().into_owned();
-    assert_eq!(finite(&[f32::NAN, 1.0, FILL, f32::INFINITY, 2.0, f32::NAN]), [1.0, 1.0, 1.0, 1.0, 2.0, 2.0]);
-    assert_eq!(finite(&[f32::NAN, FILL]), [0.0, 0.0]);
-    assert_eq!(finite(&[]), [0.0; 0]);
-    assert!(matches!(keep.finite(&[1.0_f32, FILL]), Ok(Cow::Borrowed(_))));
+    assert!(matches!(keep.present(&[1.0_f32, FILL]), Ok(Cow::Borrowed(_))));
+    assert_eq!(*keep.missing(FILL).present(&[f32::NAN, 1.0, FILL, f32::INFINITY, 2.0]).unwrap(), [1.0, 2.0]);
+    assert_eq!(*keep.present(&[f32::NAN]).unwrap(), [0.0_f32; 0]);
     // A NaN stands for every NaN, and for nothing else.
     let nans = NonFinite::refuse().missing(f32::NAN);
-    assert_eq!(*nans.finite(&[3.0_f32, -f32::NAN]).unwrap(), [3.0, 3.0]);
-    assert_eq!(nans.finite(&[3.0, f32::INFINITY]).unwrap_err(), Error::NonFinite { index: 1 });
+    assert_eq!(*nans.present(&[3.0_f32, -f32::NAN]).unwrap(), [3.0]);
+    assert_eq!(nans.present(&[3.0, f32::INFINITY]).unwrap_err(), Error::NonFinite { index: 1 });
 }
 
 #[test]
@@ -163,8 +283,6 @@ fn sizes_are_as_documented() {
         let masks = policy != NonFinite::saturate();
         assert_eq!(pipeline.encode(&values).unwrap().len(), alone.len() + usize::from(masks), "nothing to mask");
         assert_eq!(pipeline.encoded_len(1000).is_some(), !masks);
-        // A policy that masks nothing leaves no trace in the bytes.
-        assert_eq!(pipeline.to_bytes() == pipeline.pipeline().to_bytes(), !masks);
     }
     let mut land = values.clone();
     land[100..900].fill(f32::NAN);
@@ -196,23 +314,25 @@ fn decoding_allocates_nothing_and_encoding_only_for_what_is_masked() {
 }
 
 #[test]
-fn policies_restore() {
+fn policies_restore_and_encode_as_before() {
     let values = field(300, 6);
-    for policy in policies() {
-        let values = if policy == NonFinite::saturate() || policy == NonFinite::refuse().missing(FILL) {
-            gaussian(300, 6)
-        } else {
-            values.clone()
-        };
+    for policy in policies().into_iter().chain([NonFinite::refuse(), NonFinite::keep().missing(f32::NAN)]) {
+        let plain = policy == NonFinite::saturate()
+            || policy == NonFinite::refuse().missing(FILL)
+            || policy == NonFinite::refuse();
+        let mut values = if plain { gaussian(300, 6) } else { values.clone() };
+        if policy == NonFinite::refuse().missing(FILL) {
+            values[7..20].fill(FILL);
+        }
         let pipeline = packed(policy, &values);
         let bytes = pipeline.to_bytes();
         let typed = Masked::<Coded<UniformQuantizer, BitPack<u8>>>::from_bytes(&bytes).unwrap();
         let any = Box::<dyn Pipeline>::from_bytes(&bytes).unwrap();
-        assert_eq!((typed.to_bytes(), any.to_bytes()), (bytes.clone(), bytes));
+        assert_eq!((typed.policy(), typed.to_bytes(), any.to_bytes()), (policy, bytes.clone(), bytes));
         let stream = pipeline.encode(&values).unwrap();
+        assert_eq!((typed.encode(&values).unwrap(), any.encode(&values).unwrap()), (stream.clone(), stream.clone()));
         let restored =
             |pipeline: &dyn Pipeline| fewbits::values_to_le_bytes::<f32>(&pipeline.decode(&stream, 300).unwrap());
-        assert_eq!(restored(&pipeline), restored(&typed));
         assert_eq!(restored(&pipeline), restored(&any));
         // A policy in front of a policy is unusual, but no harm.
         let twice = Masked::new(NonFinite::keep(), pipeline);
@@ -228,7 +348,7 @@ fn policies_restore() {
 fn bounds_hold_beside_a_mask() {
     let policy = NonFinite::keep().missing(1e20);
     let sea: Vec<f32> = (0..2000).map(|i| if i % 7 < 2 { 1e20 } else { 290.0 + (i as f32 / 40.0).sin() }).collect();
-    let quantizer = ErrorBound::max_abs_error(1e-3).fit(&policy.finite(&sea).unwrap()).unwrap();
+    let quantizer = ErrorBound::max_abs_error(1e-3).non_finite(policy).fit(&sea).unwrap();
     assert!(quantizer.level_count() < 1100, "the fill value has widened the range");
     let frame = FrameWriter::new(&Masked::new(policy, Coded::packed(quantizer))).chunk_len(64).encode(&sea).unwrap();
     let restored: Vec<f32> = fewbits::decompress(&frame).unwrap();
@@ -300,9 +420,8 @@ proptest! {
             .map(|&b| f32::from_bits(if b % 4 < specials { b | 0x7f80_0000 } else { b & 0xbfff_ffff }))
             .collect();
         let policy = NonFinite::keep();
-        let finite = policy.finite(&values).unwrap();
         prop_assume!(!values.is_empty());
-        let quantizer = ErrorBound::max_relative_error(0.01).fit(&finite).unwrap();
+        let quantizer = ErrorBound::max_relative_error(0.01).non_finite(policy).fit(&values).unwrap();
         let pipeline = Masked::new(policy, Coded::packed(&quantizer as &dyn Quantizer<Code = u32>));
         let restored: Vec<f32> = pipeline.decode(&pipeline.encode(&values).unwrap(), values.len()).unwrap();
         for (&x, &y) in values.iter().zip(&restored) {

@@ -4,7 +4,8 @@ mod common;
 
 use common::{Random, gaussian};
 use fewbits::{
-    Affine, AffineQuantizer, Describe, Error, Fit, Grid, Groups, Quantizer, QuantizerExt, Restore, ScaleType, Scales,
+    Affine, AffineQuantizer, Describe, Error, Fit, Grid, Groups, Histogram, Quantizer, QuantizerExt, Range, Restore,
+    ScaleType, Scales,
 };
 
 const COUNT: usize = 10_000;
@@ -144,7 +145,10 @@ fn integers_and_codes_are_two_views_of_one_thing() {
         assert_eq!(grid.to_codes::<u16, _>(&integers).unwrap(), codes);
         for outside in [grid.min() - 1, grid.max() + 1] {
             let error = grid.to_codes::<u16, _>(&[0, outside]).unwrap_err();
-            assert_eq!(error, Error::Parameter { what: "integers", index: 1, value: outside.into() });
+            assert_eq!(
+                error,
+                Error::Parameter { what: "integers", index: 1, value: outside.into(), allowed: "integers of the grid" }
+            );
         }
     }
     assert_eq!(Grid::I8.to_integers::<u8, i8>(&[0, 128, 255]).unwrap(), [-128, 0, 127]);
@@ -178,12 +182,61 @@ fn zero_is_exact_and_no_fitted_value_is_off_by_more_than_half_a_step() {
 }
 
 #[test]
+fn ranges_as_observers_choose_them() {
+    let mut data = gaussian(20_000, 6);
+    data[77] = 1000.0;
+    let mut histogram = Histogram::new();
+    histogram.add(&data).unwrap();
+    for settings in [Affine::torch(Grid::I8), Affine::torch_symmetric(Grid::I8), Affine::dynamic_quantize_linear()] {
+        let most = settings.clone().range(Range::Percentile(0.9999));
+        let (exact, near) = (most.fit(&data).unwrap(), most.fit(&[histogram.clone()]).unwrap());
+        assert!(exact.scales()[0] < settings.fit(&data).unwrap().scales()[0] / 50.0);
+        assert!((exact.scales()[0] / near.scales()[0] - 1.0).abs() < 0.02);
+        assert_eq!(settings.fit(&[-2.5_f32, 0.5, 3.0]).unwrap(), settings.fit_range(-2.5, 3.0).unwrap());
+        assert!(matches!(settings.fit_range(1.0, f32::NAN), Err(Error::Setting { name: "range", .. })));
+        let refused = settings.range(Range::Mse).fit(&data).unwrap_err();
+        assert!(matches!(refused, Error::Setting { name: "range", .. }), "{refused}");
+    }
+}
+
+/// By hand, in f64: neither ties nor groups are where a fast path thinks they are.
+#[test]
+fn every_layout_equals_the_formula() {
+    let data: Vec<f32> = gaussian(210, 8).iter().map(|x| x * 3.0 + 1.0).collect();
+    let shape = [5, 6, 7];
+    let layouts = (0..3).map(|axis| Affine::torch(Grid::I8).per_axis(&shape, axis));
+    for settings in layouts.chain([Affine::torch(Grid::U4), Affine::torch(Grid::I8).per_block(13)]) {
+        let quantizer = settings.fit(&data).unwrap();
+        let (grid, groups) = (*quantizer.unit(), quantizer.groups());
+        let codes = quantizer.quantize(&data).unwrap();
+        let restored: Vec<f32> = quantizer.dequantize(&codes, 210).unwrap();
+        for (i, &x) in data.iter().enumerate() {
+            let group = groups.group_of(i);
+            let (scale, zero) = (quantizer.scales()[group], quantizer.zero_points()[group]);
+            let integer = ((x / scale).round_ties_even() as i32 + zero).clamp(grid.min(), grid.max());
+            assert_eq!(i32::from(codes[i]) + grid.min(), integer);
+            assert_eq!(restored[i], (integer - zero) as f32 * scale);
+        }
+    }
+}
+
+#[test]
+fn mid_rise_levels_are_no_integers() {
+    let grid = Grid::mid_rise(-2, 1).unwrap();
+    assert!(matches!(grid.to_integers::<u8, i8>(&[0]), Err(Error::Setting { .. })));
+    assert!(matches!(grid.to_codes::<u8, i8>(&[0]), Err(Error::Setting { .. })));
+}
+
+#[test]
 fn parameters_that_no_runtime_has_are_refused() {
     let tensor = Groups::tensor;
     let scales = |scales: &[f32]| Scales::new(ScaleType::F32, scales.to_vec()).unwrap();
     let new = AffineQuantizer::<u8>::new;
     let error = new(Grid::U8, tensor(), scales(&[1.0]), vec![256]).unwrap_err();
-    assert_eq!(error, Error::Parameter { what: "zero points", index: 0, value: 256.0 });
+    assert_eq!(
+        error,
+        Error::Parameter { what: "zero points", index: 0, value: 256.0, allowed: "integers of the grid" }
+    );
     assert!(matches!(new(Grid::I8, tensor(), scales(&[1.0]), vec![-129]), Err(Error::Parameter { .. })));
     assert!(matches!(new(Grid::I8, tensor(), scales(&[1.0]), vec![]), Err(Error::Length { .. })));
     assert!(matches!(new(Grid::I8, tensor(), scales(&[1.0, 1.0]), vec![0, 0]), Err(Error::Length { .. })));

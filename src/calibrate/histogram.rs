@@ -5,7 +5,9 @@ use crate::{
     dtype::DType,
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
+    groups::Groups,
     kernel::{extrema, order},
+    non_finite::NonFinite,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
@@ -28,10 +30,11 @@ pub(super) const MOST: u64 = 1 << 40;
 ///
 /// Settings are fitted to histograms as to values: [`fit`](crate::Fit::fit) takes one for all values, or one for each
 /// index of an axis. Fits to the extremes are the same as from the values themselves; quantiles are within a bucket's width;
-/// [`Range::Mse`](crate::Range::Mse) measures on four points a bucket, which is near enough for up to 6 bits.
+/// [`Range::Mse`](crate::Range::Mse) measures on four points a bucket.
 ///
 /// Cost: about 2 ns a value to add (`cargo bench --bench quantiles -- histogram`). Memory: 2 KiB for each sign and
-/// exponent that occurs, at 7 bits, so about 100 KiB. Bytes: 3 to 8 for each bucket that occurs, 20 KB for a million
+/// exponent that occurs, at 7 bits, so about 100 KiB, and 8 KiB
+/// before that. Bytes: 3 to 8 for each bucket that occurs, 20 KB for a million
 /// Gaussian values. The design follows `DDSketch` (Masson, Rim and Lee, 2019), with the bits of a float in place of its
 /// logarithm.
 ///
@@ -67,7 +70,7 @@ pub(super) struct Tally {
     pub(super) rest: u64,
 }
 
-/// A bucket of a [`Histogram`] that holds values.
+/// A bucket of a [`Histogram`] that holds values: see [`Histogram::buckets`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
     /// The smallest value that it can hold.
@@ -110,22 +113,71 @@ impl Histogram {
 
     /// Adds finite values; if one is not finite, nothing is added. -0.0 counts as 0.0.
     pub fn add<T: Element>(&mut self, values: &[T]) -> Result<()> {
-        let count = sum_of_counts(self.count, values.len() as u64)?;
+        sum_of_counts(self.count, values.len() as u64)?;
         for_each_piece(values, |start, values| check_finite(values, start))?;
+        for_each_piece(values, |_, values| {
+            self.add_run(T::DTYPE, values);
+            Ok(())
+        })
+    }
+
+    /// As [`add`](Self::add), but leaves out what the policy leaves out of fits.
+    ///
+    /// ```
+    /// use fewbits::{Histogram, NonFinite};
+    ///
+    /// let mut histogram = Histogram::new();
+    /// histogram.add_present(NonFinite::keep().missing(-9999.0), &[1.5_f32, f32::NAN, -9999.0, 2.0])?;
+    /// assert_eq!((histogram.count(), histogram.min()), (2, Some(1.5)));
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn add_present<T: Element>(&mut self, policy: NonFinite, values: &[T]) -> Result<()> {
+        self.add(&policy.present(values)?)
+    }
+
+    /// Adds values to the histograms of their groups, such as one for each channel; if one is not finite, nothing is
+    /// added.
+    ///
+    /// ```
+    /// use fewbits::{Fit, Groups, Histogram, Uniform};
+    ///
+    /// // Batches of any number of rows, three columns each: one histogram for each column.
+    /// let columns = Groups::axis(&[1, 3], 1)?;
+    /// let mut histograms = vec![Histogram::new(); 3];
+    /// Histogram::add_grouped(&mut histograms, &columns, &[1.0_f32, 20.0, 300.0, -2.0, 10.0, 0.0])?;
+    /// Histogram::add_grouped(&mut histograms, &columns, &[0.5_f32, 30.0, 100.0])?;
+    /// let quantizer = Uniform::new(8).per_axis(&[1, 3], 1).fit(&histograms)?;
+    /// let largest: Vec<f32> = quantizer.scales().iter().map(|scale| (scale * 127.0).round()).collect();
+    /// assert_eq!(largest, [2.0, 30.0, 300.0]);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn add_grouped<T: Element>(histograms: &mut [Self], groups: &Groups, values: &[T]) -> Result<()> {
+        same_length("histograms", groups.count(), histograms.len())?;
+        groups.check_len(values.len())?;
+        for_each_piece(values, |start, values| check_finite(values, start))?;
+        let largest = histograms.iter().map(|histogram| histogram.count).max().unwrap_or(0);
+        sum_of_counts(largest, values.len() as u64)?;
+        for_each_piece(values, |start, values| {
+            groups.for_each_run(start, values.len(), |group, from, to| {
+                histograms[group].add_run(T::DTYPE, &values[from..to]);
+            });
+            Ok(())
+        })
+    }
+
+    /// Adds finite values that are not too many.
+    fn add_run(&mut self, dtype: DType, values: &[f32]) {
         if values.is_empty() {
-            return Ok(());
+            return;
         }
         let (mut low, mut high) = self.ends.unwrap_or((f32::INFINITY, f32::NEG_INFINITY));
-        for_each_piece(values, |_, values| {
-            extrema::enclose(values, &mut low, &mut high);
-            for &x in values {
-                self.count_one(x);
-            }
-            Ok(())
-        })?;
-        (self.count, self.ends) = (count, Some((low + 0.0, high + 0.0)));
-        self.dtype = wider(self.dtype, Some(T::DTYPE));
-        Ok(())
+        extrema::enclose(values, &mut low, &mut high);
+        for &x in values {
+            self.count_one(x);
+        }
+        self.count += values.len() as u64;
+        self.ends = Some((low + 0.0, high + 0.0));
+        self.dtype = wider(self.dtype, Some(dtype));
     }
 
     #[inline(always)]
@@ -178,8 +230,15 @@ impl Histogram {
             .filter(|(_, tally)| tally.count > 0)
     }
 
-    /// Buckets that hold values, in ascending order. Their counts are what [`entropy`](crate::entropy) and
-    /// [`kl_divergence`](crate::kl_divergence) take.
+    /// Buckets that hold values, in ascending order. Their counts are what [`entropy`](crate::entropy) takes.
+    ///
+    /// ```
+    /// let mut histogram = fewbits::Histogram::new();
+    /// histogram.add(&[1.0_f32, 1.001, 5.0, -2.0])?;
+    /// let counts: Vec<u64> = histogram.buckets().map(|bucket| bucket.count).collect();
+    /// assert_eq!((counts.as_slice(), fewbits::entropy(&counts)), (&[1, 2, 1][..], 1.5));
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
     pub fn buckets(&self) -> impl Iterator<Item = Bucket> {
         let shift = MANTISSA - self.mantissa_bits;
         self.tallies().map(move |(bucket, Tally { count, rest })| {
@@ -194,6 +253,11 @@ impl Histogram {
                 mean: f64::from(low) + rest as f64 / count as f64 * unit + 0.0,
             }
         })
+    }
+
+    /// Bits of the mantissa that tell buckets apart.
+    pub fn mantissa_bits(&self) -> u32 {
+        self.mantissa_bits
     }
 
     /// How many values were added.
@@ -242,10 +306,18 @@ impl Histogram {
         if self.count == 0 {
             return Err(Error::Empty);
         }
+        let mut below = 0;
+        let ranked: Vec<(u64, Bucket)> = self
+            .buckets()
+            .map(|bucket| {
+                below += bucket.count;
+                (below - bucket.count, bucket)
+            })
+            .collect();
         for (out, p) in out.iter_mut().zip(probabilities) {
             let position = p * (self.count - 1) as f64;
             let rank = position as u64;
-            let (value, next) = (self.of_rank(rank), self.of_rank((rank + 1).min(self.count - 1)));
+            let (value, next) = (self.of_rank(&ranked, rank), self.of_rank(&ranked, (rank + 1).min(self.count - 1)));
             *out = value + (next - value) * (position - rank as f64);
         }
         Ok(())
@@ -258,23 +330,24 @@ impl Histogram {
         Ok(out)
     }
 
-    /// About the value that `rank` values lie below.
-    fn of_rank(&self, rank: u64) -> f64 {
+    /// About the value that `rank` values lie below. `ranked` are the buckets, and how many values lie below each.
+    fn of_rank(&self, ranked: &[(u64, Bucket)], rank: u64) -> f64 {
         let (low, high) = self.ends.unwrap_or_default();
-        match rank {
-            0 => return low.into(),
-            rank if rank + 1 == self.count => return high.into(),
-            _ => {}
+        if rank == 0 || rank + 1 == self.count {
+            return if rank == 0 { low.into() } else { high.into() };
         }
-        let mut below = 0;
-        for bucket in self.buckets() {
-            if rank < below + bucket.count {
-                let place = ((rank - below) as f64 + 0.5) / bucket.count as f64 - 0.5;
-                return (bucket.mean + place * bucket.spread()).clamp(low.into(), high.into());
-            }
-            below += bucket.count;
-        }
-        high.into()
+        let at = ranked.partition_point(|&(below, _)| below <= rank);
+        let (below, bucket) = ranked[at - 1];
+        let place = ((rank - below) as f64 + 0.5) / bucket.count as f64 - 0.5;
+        (bucket.mean + place * bucket.spread()).clamp(low.into(), high.into())
+    }
+
+    /// The smallest magnitude but zero, or less: it is known by its bucket. Zero if there are zeros only, or if it may be
+    /// any subnormal number.
+    pub(crate) fn least_magnitude(&self) -> f32 {
+        let magnitudes = self.magnitudes();
+        let mut buckets = magnitudes.buckets().skip_while(|bucket| bucket.low == 0.0 && bucket.mean == 0.0);
+        buckets.next().map_or(0.0, |bucket| bucket.low)
     }
 
     /// The histogram of the magnitudes: exact but for its smallest value, which may be the lower end of its bucket.

@@ -9,16 +9,12 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 
-/// Elements by number, as they are written.
-const DTYPES: [Option<DType>; 4] = [None, Some(DType::F32), Some(DType::F16), Some(DType::Bf16)];
-
 impl Histogram {
     /// Bytes to send or store, the same for equal histograms; `docs/format.md` describes them.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![FORMAT_VERSION];
         let mut out = Writer { bytes: &mut bytes };
-        let dtype = DTYPES.iter().position(|&dtype| dtype == self.dtype).unwrap_or_default();
-        out.u8(self.mantissa_bits as u8 | (dtype as u8) << 4);
+        out.u8(self.mantissa_bits as u8 | self.dtype.unwrap_or(DType::F32).to_byte() << 4);
         out.varint(self.tallies().count() as u64);
         let mut next = 0;
         for (bucket, tally) in self.tallies() {
@@ -48,13 +44,13 @@ impl Histogram {
         let corrupt = |what, found| Error::Corrupt { what, found };
         let mut histogram = Self::with_mantissa_bits(u32::from(settings & 0xf))
             .map_err(|_| corrupt("mantissa bits", settings.into()))?;
-        let dtype = DTYPES.get(usize::from(settings >> 4));
-        histogram.dtype = *dtype.ok_or(corrupt("element of a histogram", settings.into()))?;
+        let dtype = DType::from_byte(settings >> 4).ok_or(corrupt("element of a histogram", settings.into()))?;
         let mut next = 0;
         for _ in 0..reader.varint()? {
             next = histogram.read_bucket(next, &mut reader)?;
         }
         if histogram.count > 0 {
+            histogram.dtype = Some(dtype);
             histogram.ends = Some((reader.f32()?, reader.f32()?));
         }
         reader.finish()?;
@@ -83,15 +79,14 @@ impl Histogram {
         Ok(bucket + 1)
     }
 
-    /// The extremes lie in the outermost buckets, and there is an element if there are values.
+    /// The extremes lie in the outermost buckets.
     fn is_consistent(&self) -> bool {
         let outermost = self.buckets().next().zip(self.buckets().last());
-        let ends = match (self.ends, outermost) {
+        match (self.ends, outermost) {
             (Some((low, high)), Some((first, last))) => {
                 low <= high && (first.low..=first.high).contains(&low) && (last.low..=last.high).contains(&high)
             }
             (ends, _) => ends.is_none(),
-        };
-        ends && self.dtype.is_some() == (self.count > 0)
+        }
     }
 }

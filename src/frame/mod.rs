@@ -31,26 +31,17 @@ pub(crate) mod flags {
     use super::{DType, Error, Result};
 
     const CHUNKED: u8 = 1 << 2;
-    const RESERVED: u8 = 0b1111_1000;
 
     pub(crate) const fn write(dtype: DType, chunked: bool) -> u8 {
-        let element = match dtype {
-            DType::F32 => 0,
-            DType::F16 => 1,
-            DType::Bf16 => 2,
-        };
-        element | if chunked { CHUNKED } else { 0 }
+        dtype.to_byte() | if chunked { CHUNKED } else { 0 }
     }
 
     pub(crate) fn read(flags: u8) -> Result<(DType, bool)> {
-        let corrupt = Err(Error::Corrupt { what: "flags", found: flags.into() });
-        let dtype = match flags & 3 {
-            0 => DType::F32,
-            1 => DType::F16,
-            2 => DType::Bf16,
-            _ => return corrupt,
-        };
-        if flags & RESERVED != 0 { corrupt } else { Ok((dtype, flags & CHUNKED != 0)) }
+        let corrupt = Error::Corrupt { what: "flags", found: flags.into() };
+        match DType::from_byte(flags & !CHUNKED) {
+            Some(dtype) => Ok((dtype, flags & CHUNKED != 0)),
+            None => Err(corrupt),
+        }
     }
 }
 

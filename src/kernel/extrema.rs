@@ -5,6 +5,12 @@ const LANES: usize = 16;
 
 /// Lowers `low` and raises `high` to enclose the finite `values`.
 pub(crate) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
+    if values.len() < LANES {
+        for &x in values {
+            (*low, *high) = (lower(*low, x), higher(*high, x));
+        }
+        return;
+    }
     let mut lows = [*low; LANES];
     let mut highs = [*high; LANES];
     let blocks = values.chunks_exact(LANES);

@@ -1,14 +1,12 @@
 //! A pipeline for what is finite, and a mask for the rest.
 
-use super::{
-    Pipeline,
-    non_finite::{Fate, NonFinite},
-};
+use super::Pipeline;
 use crate::{
     codec::take,
     description::{Describe, Description, Restore, Stages},
-    element::{Element, Values, ValuesMut, each_element, for_each_piece, values_from_le_bytes_into},
+    element::{Element, Values, ValuesMut, each_element, values_from_le_bytes_into, values_to_le_bytes},
     error::{Error, Result, check_piece},
+    non_finite::{Fate, NonFinite},
     wire::{Reader, put_varint},
 };
 use alloc::vec::Vec;
@@ -16,14 +14,28 @@ use alloc::vec::Vec;
 /// A pipeline behind a policy for values that are not finite ([`NonFinite`]).
 ///
 /// If the policy keeps values, each stream begins with a mask: where they are and which bits they have. A stream without
-/// any costs one byte more than that of the pipeline alone; a run of equal ones costs 2 to 7 bytes, or more if it is
-/// far from the last, however long it is. The rate is no longer fixed. A stream of nothing else holds no stream of the
-/// pipeline.
+/// any costs one byte more than that of the pipeline alone; a run of equal ones costs 2 to 6 bytes, or a few more if it
+/// is long or far from the last. The rate is no longer fixed. A stream of nothing else holds no stream of the pipeline.
+/// Otherwise streams are those of the pipeline.
 ///
-/// Otherwise bytes are those of the pipeline, and the policy is a matter of the encoder alone.
+/// In place of a value that is kept, the pipeline sees another one of its block, or of the array if the block holds
+/// nothing else, so that no block is scaled by what is not there.
 ///
-/// Encoding allocates a copy of the values and the mask, if there is something to mask or to saturate; decoding nothing.
-/// Cost: one more pass over the values.
+/// Cost: one more pass over the values. Encoding allocates a copy of the values, a byte for each and the mask, if there
+/// is something to mask or to saturate; decoding nothing. Room for a mask is 6 bytes a value
+/// ([`max_encoded_len`](Pipeline::max_encoded_len)), hardly any of which is used.
+///
+/// ```
+/// use fewbits::{Blocks, Masked, NonFinite, PipelineExt};
+///
+/// let readings = [0.5_f32, f32::NAN, f32::NAN, 0.75, f32::NEG_INFINITY, 0.25];
+/// let pipeline = Masked::new(NonFinite::keep(), Blocks::uniform(8, 64)?);
+/// let bytes = pipeline.encode(&readings)?;
+/// assert_eq!(bytes.len(), 1 + 2 * (1 + 1 + 4) + 2 + 6); // two runs with their bits, a scale, six codes
+/// let restored: Vec<f32> = pipeline.decode(&bytes, 6)?;
+/// assert!(restored[1].is_nan() && restored[4] == f32::NEG_INFINITY && (restored[3] - 0.75).abs() < 0.005);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Masked<P> {
     policy: NonFinite,
@@ -33,7 +45,7 @@ pub struct Masked<P> {
 impl<P> Masked<P> {
     pub(crate) const TAG: u8 = 0x11;
 
-    /// A policy in front of a pipeline that was fitted to what [`NonFinite::finite`] makes of the values.
+    /// A policy in front of a pipeline that was fitted with the same policy, or by itself.
     pub const fn new(policy: NonFinite, pipeline: P) -> Self {
         Self { policy, pipeline }
     }
@@ -58,17 +70,72 @@ const fn max_mask_len(values: usize) -> usize {
     values.saturating_mul(6).saturating_add(VARINT)
 }
 
+/// Values with others in place of those that do not pass; `block` is that of the pipeline.
+fn replaced<T: Element>(values: &[T], fates: &[Fate], block: usize) -> Result<Vec<T>> {
+    let mut ends = [T::default(); 2];
+    T::narrow_into(&[-T::MAX, T::MAX], &mut ends)?;
+    let mut replaced = values.to_vec();
+    let passing = |fates: &[Fate]| fates.iter().position(|&fate| fate == Fate::Pass);
+    let mut last = passing(fates).map_or(T::default(), |first| values[first]);
+    for (out, fates) in replaced.chunks_mut(block).zip(fates.chunks(block)) {
+        last = passing(fates).map_or(last, |first| out[first]);
+        for (x, &fate) in out.iter_mut().zip(fates) {
+            match fate {
+                Fate::Pass => last = *x,
+                Fate::Saturate => *x = ends[usize::from(*x > T::default())],
+                Fate::Mask | Fate::Refuse => *x = last,
+            }
+        }
+    }
+    Ok(replaced)
+}
+
+/// Runs of neighbours that are masked and have the same bits.
+fn mask_of<T: Element>(values: &[T], fates: &[Fate]) -> Vec<u8> {
+    let bits = |i: usize| T::as_bytes(&values[i..=i]);
+    let mut mask = Vec::new();
+    let (mut end, mut held) = (0, None);
+    let mut at = 0;
+    while at < values.len() {
+        let is_masked = |i: usize| fates[i] == Fate::Mask;
+        if !is_masked(at) {
+            at += 1;
+            continue;
+        }
+        let from = at;
+        while at < values.len() && is_masked(at) && bits(at) == bits(from) {
+            at += 1;
+        }
+        let same = held.is_some_and(|held| bits(held) == bits(from));
+        put_varint(&mut mask, (from - end) as u64);
+        put_varint(&mut mask, ((at - from - 1) as u64) << 1 | u64::from(same));
+        if !same {
+            mask.extend(values_to_le_bytes(&values[from..=from]));
+        }
+        (end, held) = (at, Some(from));
+    }
+    mask
+}
+
 impl<P: Pipeline> Masked<P> {
     fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
         check_piece(start, values.len(), self.block())?;
-        let replaced = self.policy.replaced(start, values)?;
-        let (passed, masked) = replaced.as_ref().map_or((values, 0), |(replaced, masked)| (&replaced[..], *masked));
-        if !self.policy.masks() {
-            return self.pipeline.encode_at(start, T::erase(passed), bytes);
+        let policy = self.policy.narrowed::<T>();
+        let (mut passed, mut masked) = (0, 0);
+        policy.for_each(start, values, |_, _, fate| {
+            passed += usize::from(fate == Fate::Pass);
+            masked += usize::from(fate == Fate::Mask);
+        })?;
+        let (mut mask, mut others) = (Vec::new(), None);
+        if passed < values.len() {
+            let mut fates = Vec::with_capacity(values.len());
+            policy.for_each(start, values, |_, _, fate| fates.push(fate))?;
+            mask = mask_of(values, &fates);
+            others = Some(replaced(values, &fates, self.block())?);
         }
-        let mut mask = Vec::new();
-        if masked > 0 {
-            self.write_mask(values, &mut mask)?;
+        let values = others.as_deref().unwrap_or(values);
+        if !policy.masks() {
+            return self.pipeline.encode_at(start, T::erase(values), bytes);
         }
         let mut head = Vec::new();
         put_varint(&mut head, mask.len() as u64);
@@ -79,44 +146,7 @@ impl<P: Pipeline> Masked<P> {
         if masked == values.len() && masked > 0 {
             return Ok(head.len());
         }
-        Ok(head.len() + self.pipeline.encode_at(start, T::erase(passed), rest)?)
-    }
-
-    /// Appends runs of neighbours with the same bits.
-    fn write_mask<T: Element>(&self, values: &[T], mask: &mut Vec<u8>) -> Result<()> {
-        let bits = |i: usize| T::as_bytes(&values[i..=i]);
-        // Where the last run began and ended, if there was one.
-        let mut last: Option<(usize, usize)> = None;
-        let mut open: Option<usize> = None;
-        let mut close = |from: usize, to: usize, mask: &mut Vec<u8>| {
-            let same = last.is_some_and(|(first, _)| bits(first) == bits(from));
-            put_varint(mask, (from - last.map_or(0, |(_, end)| end)) as u64);
-            put_varint(mask, ((to - from - 1) as u64) << 1 | u64::from(same));
-            if !same {
-                mask.extend(crate::values_to_le_bytes(&values[from..=from]));
-            }
-            last = Some((from, to));
-        };
-        for_each_piece(values, |at, wide| {
-            for (i, &x) in wide.iter().enumerate() {
-                let i = at + i;
-                let is_masked = self.policy.fate(x) == Fate::Mask;
-                if let Some(from) = open
-                    && !(is_masked && bits(from) == bits(i))
-                {
-                    close(from, i, mask);
-                    open = None;
-                }
-                if is_masked && open.is_none() {
-                    open = Some(i);
-                }
-            }
-            Ok(())
-        })?;
-        if let Some(from) = open {
-            close(from, values.len(), mask);
-        }
-        Ok(())
+        Ok(head.len() + self.pipeline.encode_at(start, T::erase(values), rest)?)
     }
 
     fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
@@ -197,22 +227,14 @@ impl<P: Pipeline> Pipeline for Masked<P> {
 
 impl<P: Describe> Describe for Masked<P> {
     fn describe(&self, out: &mut Description) {
-        // What a policy refuses or saturates is a matter of the encoder alone.
-        if self.policy.masks() {
-            out.stage(Self::TAG, |_| {});
-        }
+        out.stage(Self::TAG, |out| self.policy.write(out));
         self.pipeline.describe(out);
     }
 }
 
-/// A policy that keeps values is restored as [`NonFinite::keep`], any other as [`NonFinite::refuse`].
 impl<P: Restore> Restore for Masked<P> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let masks = stages.peek() == Some(Self::TAG);
-        if masks {
-            stages.stage(Self::TAG, "a mask", |_| Ok(()))?;
-        }
-        let policy = if masks { NonFinite::keep() } else { NonFinite::refuse() };
+        let policy = stages.stage(Self::TAG, "a mask", NonFinite::read)?;
         Ok(Self { policy, pipeline: P::restore(stages)? })
     }
 }

@@ -3,12 +3,10 @@
 mod blocks;
 mod coded;
 mod masked;
-mod non_finite;
 
 pub use blocks::Blocks;
 pub use coded::Coded;
 pub use masked::Masked;
-pub use non_finite::NonFinite;
 
 use crate::{
     codec::all_read,

@@ -2,7 +2,8 @@
 
 use super::{
     AffineQuantizer, Grid, Levels, ScaleType, Scales,
-    scaling::{check_histograms, extremes},
+    calibration::{Calibration, calibration_settings},
+    range::{Range, Sample},
 };
 use crate::{
     calibrate::Histogram,
@@ -10,7 +11,7 @@ use crate::{
     element::Element,
     error::{Error, Result},
     fit::Fit,
-    groups::{Granularity, Groups},
+    groups::Groups,
 };
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -37,6 +38,9 @@ enum Rule {
 /// zero. Symmetric int8 divides by 127.5, so that the largest value may be clipped by half a step. A range
 /// that spans more than `f32::MAX` has no such scale, and is an error.
 ///
+/// [`range`](Self::range) takes percentiles and deviations as well, but not the search for the least error. Cost: one
+/// pass over the values.
+///
 /// Use them where another runtime reads the integers. Else [`Uniform`](super::Uniform) is more exact: its
 /// scales are rounded outward, and its offsets lose nothing far from zero.
 ///
@@ -54,15 +58,17 @@ enum Rule {
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[doc(alias = "zero_point")]
 pub struct Affine<C = u8> {
     grid: Grid,
     rule: Rule,
-    granularity: Granularity,
+    calibration: Calibration,
     code: PhantomData<C>,
 }
 
 impl Affine<u8> {
     /// `DynamicQuantizeLinear` of ONNX: integers 0 to 255.
+    #[doc(alias = "DynamicQuantizeLinear")]
     pub fn dynamic_quantize_linear() -> Self {
         Self::of(Grid::U8, Rule::Onnx)
     }
@@ -75,34 +81,44 @@ impl Affine<u8> {
 
     /// The symmetric rule of torch and torchao, the zero point in the middle of the integers: 0 for [`Grid::I8`], which
     /// is torchao's symmetric int8.
+    #[doc(alias = "torchao")]
     pub fn torch_symmetric(grid: Grid) -> Self {
         Self::of(grid, Rule::TorchSymmetric)
     }
 
     fn of(grid: Grid, rule: Rule) -> Self {
-        Self { grid, rule, granularity: Granularity::Tensor, code: PhantomData }
+        Self { grid, rule, calibration: Calibration::default(), code: PhantomData }
     }
 }
 
 impl<C: Code> Affine<C> {
-    /// One scale and zero point for every `n` neighbours; the last block may be shorter.
-    #[must_use]
-    #[doc(alias = "group_size")]
-    pub fn per_block(self, n: usize) -> Self {
-        Self { granularity: Granularity::Block(n), ..self }
-    }
-
-    /// One scale and zero point for each index along `axis` of a row-major `shape`.
-    #[must_use]
-    #[doc(alias = "per_channel")]
-    pub fn per_axis(self, shape: &[usize], axis: usize) -> Self {
-        Self { granularity: Granularity::Axis { shape: shape.into(), axis }, ..self }
-    }
+    calibration_settings!(calibration);
 
     /// The type of the codes in memory; `u8` by default. It changes no byte of an encoded array.
     #[must_use]
     pub fn codes<D: Code>(self) -> Affine<D> {
-        Affine { grid: self.grid, rule: self.rule, granularity: self.granularity, code: PhantomData }
+        Affine { grid: self.grid, rule: self.rule, calibration: self.calibration, code: PhantomData }
+    }
+
+    /// A quantizer for values in `low..=high`, such as an observer of another library has seen; values beyond saturate.
+    pub fn fit_range(&self, low: f32, high: f32) -> Result<AffineQuantizer<C>> {
+        self.quantizer(self.calibration.fit_range(low, high, |group, (low, high)| self.parameters(group, low, high))?)
+    }
+
+    /// Scale and zero point of a group.
+    fn sampled(&self, group: usize, (low, high): (f32, f32), sample: Option<Sample<'_>>) -> Result<(f32, i32)> {
+        if self.calibration.range == Range::Mse {
+            let allowed = "a range that those libraries know: `Uniform` searches for the least error";
+            return Err(Error::Setting { name: "range", value: f64::NAN, allowed });
+        }
+        let offsets = self.rule != Rule::TorchSymmetric;
+        let (low, high) = self.calibration.range.ends(sample, low, high, offsets)?;
+        self.parameters(group, low, high)
+    }
+
+    fn quantizer(&self, (groups, fitted): (Groups, Vec<(f32, i32)>)) -> Result<AffineQuantizer<C>> {
+        let (scales, zero_points) = fitted.into_iter().unzip();
+        AffineQuantizer::new(self.grid, groups, Scales::new(ScaleType::F32, scales)?, zero_points)
     }
 
     /// Scale and zero point of a group, in the arithmetic of the libraries.
@@ -127,28 +143,13 @@ impl<C: Code> Affine<C> {
         let code = self.grid.seen_from(qmin).nearest(-lo / scale);
         Ok((scale, code.cast_signed() + qmin))
     }
-
-    fn quantizer(&self, groups: Groups, lows: &[f32], highs: &[f32]) -> Result<AffineQuantizer<C>> {
-        let (mut scales, mut zero_points) = (Vec::new(), Vec::new());
-        for (group, (&low, &high)) in lows.iter().zip(highs).enumerate() {
-            let (scale, zero_point) = self.parameters(group, low, high)?;
-            scales.push(scale);
-            zero_points.push(zero_point);
-        }
-        AffineQuantizer::new(self.grid, groups, Scales::new(ScaleType::F32, scales)?, zero_points)
-    }
 }
 
 impl<T: Element, C: Code> Fit<T> for Affine<C> {
     type Fitted = AffineQuantizer<C>;
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
-        if data.is_empty() {
-            return Err(Error::Empty);
-        }
-        let groups = self.granularity.groups(data.len())?;
-        let (lows, highs) = extremes(&groups, data)?;
-        self.quantizer(groups, &lows, &highs)
+        self.quantizer(self.calibration.fit(data, |group, ends, sample| self.sampled(group, ends, sample))?)
     }
 }
 
@@ -157,8 +158,6 @@ impl<C: Code> Fit<Histogram> for Affine<C> {
     type Fitted = AffineQuantizer<C>;
 
     fn fit(&self, data: &[Histogram]) -> Result<Self::Fitted> {
-        let groups = self.granularity.groups_of_any_length()?;
-        let (lows, highs) = check_histograms(&groups, data)?;
-        self.quantizer(groups, &lows, &highs)
+        self.quantizer(self.calibration.fit_histograms(data, |group, ends, sample| self.sampled(group, ends, sample))?)
     }
 }

@@ -24,6 +24,10 @@ use core::marker::PhantomData;
 /// `code + grid.min()`; [`Grid::to_integers_into`] gives signed views. Zero is always exact. Data far from zero
 /// is what offsets are for: see [`Uniform::asymmetric`](super::Uniform::asymmetric).
 ///
+/// Not covered: integers of 32 bits, 8-bit floats, and blocks along another axis than the last. Nibbles of `int4` are
+/// codes of [`Grid::I4`] with the sign bit flipped (`nibble ^ 8`), those of `uint4` codes of [`Grid::U4`] as they are;
+/// [`BitPack`](crate::BitPack) of 4 bits reads and writes them in ONNX's order.
+///
 /// Cost: as [`Scaled`](super::Scaled).
 ///
 /// ```
@@ -32,7 +36,7 @@ use core::marker::PhantomData;
 /// let quantizer = AffineQuantizer::<u8>::quantize_linear(Grid::I8, 0.5, -3)?;
 /// let codes = quantizer.quantize(&[0.0_f32, 0.25, 0.75, -1.0, 1000.0])?;
 /// let mut integers = [0_i8; 5];
-/// quantizer.grid().to_integers_into(&codes, &mut integers)?;
+/// quantizer.unit().to_integers_into(&codes, &mut integers)?;
 /// assert_eq!(integers, [-3, -3, -1, -5, 127]);
 /// assert_eq!(quantizer.dequantize::<f32>(&codes, 5)?, [0.0, 0.0, 1.0, -1.0, 65.0]);
 /// # Ok::<(), fewbits::Error>(())
@@ -50,9 +54,25 @@ pub struct AffineQuantizer<C = u8> {
 
 impl<C: Code> AffineQuantizer<C> {
     /// From stored parameters: the integers, and a scale and a zero point among the integers for each group.
+    ///
+    /// ```
+    /// use fewbits::{AffineQuantizer, Grid, Groups, QuantizerExt, ScaleType, Scales};
+    ///
+    /// // int8 weights of 2 x 3, one scale and zero point per row, as they stand in an ONNX file.
+    /// let (integers, scales, zero_points) = ([-128_i8, 0, 127, 5, 6, 7], vec![0.5, 0.25], vec![0, 5]);
+    /// let rows = Groups::axis(&[2, 3], 0)?;
+    /// let quantizer = AffineQuantizer::<u8>::new(Grid::I8, rows, Scales::new(ScaleType::F32, scales)?, zero_points)?;
+    /// let codes: Vec<u8> = quantizer.unit().to_codes(&integers)?;
+    /// assert_eq!(quantizer.dequantize::<f32>(&codes, 6)?, [-64.0, 0.0, 63.5, 0.0, 0.25, 0.5]);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
     pub fn new(grid: Grid, groups: Groups, scales: Scales, zero_points: Vec<i32>) -> Result<Self> {
         if grid.is_mid_rise() {
-            return Err(Error::Setting { name: "grid", value: 0.5, allowed: "integers: not a mid-rise grid" });
+            return Err(Error::Setting {
+                name: "shift of the grid",
+                value: 0.5,
+                allowed: "0: a grid that is not mid-rise",
+            });
         }
         if u64::from(grid.level_count()) > 1 << C::BITS {
             return Err(Error::CodeWidth { level_count: grid.level_count().into(), code_bits: C::BITS });
@@ -60,7 +80,12 @@ impl<C: Code> AffineQuantizer<C> {
         same_length("scales", groups.count(), scales.values().len())?;
         same_length("zero points", groups.count(), zero_points.len())?;
         if let Some(index) = zero_points.iter().position(|zero| !(grid.min()..=grid.max()).contains(zero)) {
-            return Err(Error::Parameter { what: "zero points", index, value: zero_points[index].into() });
+            return Err(Error::Parameter {
+                what: "zero points",
+                index,
+                value: zero_points[index].into(),
+                allowed: "integers of the grid",
+            });
         }
         let mut quantizer = Self { grid, groups, scales, zero_points, wide: false, code: PhantomData };
         quantizer.wide = (0..groups.count()).any(|group| {
@@ -71,6 +96,8 @@ impl<C: Code> AffineQuantizer<C> {
     }
 
     /// One f32 scale and zero point for all values: the parameters of ONNX's `QuantizeLinear` and `DequantizeLinear`.
+    #[doc(alias = "QuantizeLinear")]
+    #[doc(alias = "DequantizeLinear")]
     pub fn quantize_linear(grid: Grid, scale: f32, zero_point: i32) -> Result<Self> {
         Self::new(grid, Groups::tensor(), Scales::new(ScaleType::F32, vec![scale])?, vec![zero_point])
     }
@@ -80,7 +107,7 @@ impl<C> AffineQuantizer<C> {
     pub(crate) const TAG: u8 = 0x03;
 
     /// The integers.
-    pub fn grid(&self) -> &Grid {
+    pub fn unit(&self) -> &Grid {
         &self.grid
     }
 

@@ -27,7 +27,8 @@ impl Grid {
     pub const I16: Self = Self::integers(-32768, 32767);
 
     /// The integers that codes stand for, `code + min`: the signed view of codes, for inference on integers or for
-    /// other libraries. `integers` is as long as `codes`, and of a type that holds them.
+    /// other libraries. `integers` is as long as `codes`, and of a type that holds them. The levels of a mid-rise grid are no
+    /// integers.
     ///
     /// ```
     /// use fewbits::{Fit, Grid, QuantizerExt, Uniform};
@@ -45,6 +46,7 @@ impl Grid {
     /// ```
     pub fn to_integers_into<C: Code, I: PrimInt>(&self, codes: &[C], integers: &mut [I]) -> Result<()> {
         same_length("integers", codes.len(), integers.len())?;
+        self.check_integers()?;
         check_codes(0, codes, self.level_count())?;
         if let Some(end) = [self.min(), self.max()].into_iter().find(|&end| I::from(end).is_none()) {
             let allowed = "a type that holds all integers of the grid";
@@ -67,13 +69,14 @@ impl Grid {
     /// way in for integers of other libraries. An integer that is not of the grid is an error.
     pub fn to_codes_into<C: Code, I: PrimInt>(&self, integers: &[I], codes: &mut [C]) -> Result<()> {
         same_length("codes", integers.len(), codes.len())?;
+        self.check_integers()?;
         if u64::from(self.level_count()) > 1 << C::BITS {
             return Err(Error::CodeWidth { level_count: self.level_count().into(), code_bits: C::BITS });
         }
         for (index, (code, integer)) in codes.iter_mut().zip(integers).enumerate() {
             let Some(integer) = integer.to_i32().filter(|integer| (self.min()..=self.max()).contains(integer)) else {
                 let value = integer.to_f64().unwrap_or(f64::NAN);
-                return Err(Error::Parameter { what: "integers", index, value });
+                return Err(Error::Parameter { what: "integers", index, value, allowed: "integers of the grid" });
             };
             *code = C::from_u32((integer - self.min()).cast_unsigned());
         }
@@ -85,5 +88,17 @@ impl Grid {
         let mut codes = vec![C::default(); integers.len()];
         self.to_codes_into(integers, &mut codes)?;
         Ok(codes)
+    }
+
+    /// Levels halfway between integers are none.
+    fn check_integers(&self) -> Result<()> {
+        if self.is_mid_rise() {
+            return Err(Error::Setting {
+                name: "shift of the grid",
+                value: 0.5,
+                allowed: "0: a grid that is not mid-rise",
+            });
+        }
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@
 mod affine;
 mod affine_quantizer;
 mod bounded;
+mod calibration;
 mod doors;
 mod grid;
 mod integers;

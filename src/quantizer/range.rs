@@ -48,8 +48,10 @@ impl Range {
         }
     }
 
-    /// The ends of the range of a group whose extremes are known.
-    pub(crate) fn ends(self, sample: Sample<'_>, low: f32, high: f32, offsets: bool) -> Result<(f32, f32)> {
+    /// The ends of the range of a group whose extremes are known; without a sample those.
+    pub(crate) fn ends(self, sample: Option<Sample<'_>>, low: f32, high: f32, offsets: bool) -> Result<(f32, f32)> {
+        // A group of equal values, or of none at all, has nothing to choose.
+        let Some(sample) = sample.filter(|_| low < high) else { return Ok((low, high)) };
         let (from, to) = match self {
             Self::MinMax | Self::Mse => return Ok((low, high)),
             Self::Percentile(p) if offsets => {

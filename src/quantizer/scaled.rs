@@ -62,7 +62,12 @@ impl<L: Levels, C: Code> Scaled<L, C> {
             same_length("offsets", groups.count(), offsets.len())?;
         }
         if let Some(index) = offsets.iter().position(|offset| !offset.is_finite()) {
-            return Err(Error::Parameter { what: "offsets", index, value: offsets[index].into() });
+            return Err(Error::Parameter {
+                what: "offsets",
+                index,
+                value: offsets[index].into(),
+                allowed: "finite offsets",
+            });
         }
         let (wide, rounding, code) = (false, Rounding::Nearest, PhantomData);
         let mut scaled = Self { unit, groups, scales, offsets, ends, radius, wide, rounding, code };
@@ -85,7 +90,9 @@ impl<L: Levels, C: Code> Scaled<L, C> {
         }
         let (lowest, highest, radius) = (unit.level(0), unit.level(level_count - 1), unit.radius());
         match [lowest, highest, radius].iter().find(|value| !value.is_finite()) {
-            Some(&value) => Err(Error::Parameter { what: "levels", index: 0, value: value.into() }),
+            Some(&value) => {
+                Err(Error::Parameter { what: "levels", index: 0, value: value.into(), allowed: "finite levels" })
+            }
             None => Ok(((lowest, highest), radius)),
         }
     }

@@ -166,7 +166,12 @@ impl Scales {
     /// Scales that `scale_type` can hold as they are.
     pub fn new(scale_type: ScaleType, values: Vec<f32>) -> Result<Self> {
         match values.iter().position(|&scale| !scale_type.holds(scale)) {
-            Some(index) => Err(Error::Parameter { what: "scales", index, value: values[index].into() }),
+            Some(index) => Err(Error::Parameter {
+                what: "scales",
+                index,
+                value: values[index].into(),
+                allowed: "positive scales that their type can hold as they are",
+            }),
             None => Ok(Self { scale_type, values }),
         }
     }

@@ -85,8 +85,6 @@ impl<C: Code> Uniform<C> {
 
     /// Levels from the smallest value, which is exact, to the largest.
     #[must_use]
-    #[doc(alias = "affine")]
-    #[doc(alias = "zero_point")]
     pub fn asymmetric(self) -> Self {
         self.of_kind(Kind::Asymmetric)
     }

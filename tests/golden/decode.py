@@ -342,8 +342,13 @@ def decode(data):
 
     masks = 0
     while stages.data[stages.at] == 0x11:
-        assert stages.u8() == 0x11 and stages.section().finished()
-        masks += 1
+        assert stages.u8() == 0x11
+        policy = stages.section()
+        kept = policy.u8()
+        assert kept < 8 and kept & 3 < 3
+        policy.bytes(4 if kept & 4 else 0)
+        assert policy.finished()
+        masks += kept >= 2
     if stages.data[stages.at] == 0x10:
         blocks = read_blocks(stages)
 

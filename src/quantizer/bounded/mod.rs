@@ -28,8 +28,19 @@ use steps::{FARTHEST, Steps, WIDEST};
 /// a logarithm (bounds on the relative error), or all values of the element one by one, which returns them bit for bit,
 /// where a bound is finer than their spacing or takes too many levels.
 ///
-/// Values outside the range it was fitted to have no level. They are errors, not clipped: a clipped value would break
-/// the bound.
+/// Values outside the range it was fitted to have no level, nor have values that are not of the fitted element. They are
+/// errors, not clipped or rounded, which would break the bound. Restore values as the fitted element, as frames do, or
+/// as a wider one: narrowing them is a loss of its own.
+///
+/// ```
+/// use fewbits::{ErrorBound, Fit, Quantizer, QuantizerExt};
+///
+/// let quantizer = ErrorBound::max_abs_error(0.01).fit(&[20.0_f32, 21.5, 19.25])?;
+/// assert_eq!((quantizer.error_bound(0), quantizer.level_count()), (Some(0.01), 113));
+/// assert!(quantizer.step().is_some_and(|step| 0.0199 < step && step < 0.02));
+/// assert!(quantizer.quantize(&[25.0_f32]).is_err());
+/// # Ok::<(), fewbits::Error>(())
+/// ```
 ///
 /// Cost per value: an f64 division to quantize, an f64 product to restore; for relative bounds two divisions, and a
 /// square root.
@@ -81,6 +92,46 @@ impl<C: Code> BoundedQuantizer<C> {
         matches!(self.law, Law::Exact(_))
     }
 
+    /// The distance of levels, where it is the same for all; values are its multiples, rounded to the element.
+    pub fn step(&self) -> Option<f64> {
+        if let Law::Steps(steps) = self.law { Some(steps.step) } else { None }
+    }
+
+    /// The largest error in parts of a value, if that is what is bounded.
+    pub fn relative_bound(&self) -> Option<f64> {
+        if let Law::Ratios(_) = self.law { Some(self.bound) } else { None }
+    }
+
+    /// The value that a code decodes to, if there is such a code.
+    pub fn level(&self, code: u32) -> Option<f32> {
+        let mut level = [match self.law {
+            _ if code >= self.law.level_count() => return None,
+            Law::Steps(steps) => self.spacing.narrow(steps.level(code)),
+            Law::Ratios(ratios) => self.spacing.narrow(ratios.level(code)),
+            Law::Exact(exact) => exact.level(self.spacing.dtype, code),
+        }];
+        self.spacing.round(&mut level);
+        Some(level[0])
+    }
+
+    /// All values are of the element that the bound is for.
+    fn check_element(&self, start: usize, values: &[f32]) -> Result<()> {
+        const PIECE: usize = 512;
+        if self.spacing.dtype == DType::F32 {
+            return Ok(());
+        }
+        let mut rounded = [0.0; PIECE];
+        for (i, values) in values.chunks(PIECE).enumerate() {
+            let rounded = &mut rounded[..values.len()];
+            rounded.copy_from_slice(values);
+            self.spacing.round(rounded);
+            if let Some(at) = (0..values.len()).find(|&at| values[at] != rounded[at]) {
+                return Err(Error::BeyondRange { index: start + i * PIECE + at, value: values[at] });
+            }
+        }
+        Ok(())
+    }
+
     /// Runs `nearest` on all values; a number that is not below the number of levels says that the value has none.
     #[inline(always)]
     fn quantize_with(&self, start: usize, values: &[f32], codes: &mut [C], nearest: impl Fn(f32) -> i64) -> Result<()> {
@@ -109,6 +160,7 @@ impl<C: Code> Quantizer for BoundedQuantizer<C> {
     fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [C]) -> Result<()> {
         same_length("codes", values.len(), codes.len())?;
         check_piece(start, values.len(), 1)?;
+        self.check_element(start, values)?;
         let dtype = self.spacing.dtype;
         match self.law {
             Law::Steps(steps) => self.quantize_with(start, values, codes, |x| steps.nearest(x)),
@@ -154,11 +206,7 @@ const EXACT: u8 = 2;
 impl<C: Code> Describe for BoundedQuantizer<C> {
     fn describe(&self, out: &mut Description) {
         out.stage(Self::TAG, |out: &mut Writer<'_>| {
-            let dtype = match self.spacing.dtype {
-                DType::F32 => 0,
-                DType::F16 => 1,
-                DType::Bf16 => 2,
-            };
+            let dtype = self.spacing.dtype.to_byte();
             match self.law {
                 Law::Steps(Steps { step, first, level_count }) => {
                     out.u8(STEPS | dtype << 4);
@@ -196,12 +244,8 @@ impl<C: Code> Restore for BoundedQuantizer<C> {
 fn read(bytes: &mut Reader<'_>) -> Result<(Spacing, Law, f64)> {
     let kind = bytes.u8()?;
     let corrupt = |what, found| Error::Corrupt { what, found };
-    let spacing = Spacing::of(match kind >> 4 {
-        0 => DType::F32,
-        1 => DType::F16,
-        2 => DType::Bf16,
-        _ => return Err(corrupt("element of a bounded quantizer", kind.into())),
-    });
+    let dtype = DType::from_byte(kind >> 4);
+    let spacing = Spacing::of(dtype.ok_or(corrupt("element of a bounded quantizer", kind.into()))?);
     let count = bytes.varint()?;
     let level_count = u32::try_from(count).map_err(|_| corrupt("levels", count))?;
     if level_count == 0 {

@@ -15,6 +15,8 @@ use crate::{
     error::{Error, Result, same_length},
     fit::Fit,
     kernel::extrema,
+    non_finite::NonFinite,
+    quantizer::calibration::check_range,
 };
 use core::marker::PhantomData;
 use num_traits::Float;
@@ -40,7 +42,7 @@ enum Target {
 /// | --- | --- | --- |
 /// | [`max_abs_error`](Self::max_abs_error) | `abs(y - x) <= e` | equal steps, nearly `2 e` wide |
 /// | [`max_error_of_range`](Self::max_error_of_range) | `abs(y - x) <= r (max - min)` | equal steps |
-/// | [`max_relative_error`](Self::max_relative_error) | `abs(y - x) <= r abs(x)` | steps of a logarithm; zeros and signs are kept |
+/// | [`max_relative_error`](Self::max_relative_error) | `abs(y - x) <= r abs(x)` | steps of a logarithm; zero is exact, signs are kept (-0.0 becomes 0.0) |
 /// | [`rmse`](Self::rmse) | `sqrt(mean (y - x)²) <= e` | equal steps, about `sqrt(12) e` wide |
 /// | [`psnr_db`](Self::psnr_db) | `20 log₁₀((max - min) / rmse) >= d` | equal steps |
 ///
@@ -68,6 +70,7 @@ enum Target {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ErrorBound<C = u32> {
     target: Target,
+    non_finite: NonFinite,
     code: PhantomData<C>,
 }
 
@@ -98,7 +101,7 @@ impl ErrorBound<u32> {
     }
 
     const fn of(target: Target) -> Self {
-        Self { target, code: PhantomData }
+        Self { target, non_finite: NonFinite::refuse(), code: PhantomData }
     }
 }
 
@@ -106,17 +109,20 @@ impl<C: Code> ErrorBound<C> {
     /// The type of the codes in memory; `u32` by default. It changes no byte of an encoded array.
     #[must_use]
     pub const fn codes<D: Code>(self) -> ErrorBound<D> {
-        ErrorBound { target: self.target, code: PhantomData }
+        ErrorBound { target: self.target, non_finite: self.non_finite, code: PhantomData }
+    }
+
+    /// What becomes of values that are not finite, or missing: refused by default, else not looked at by the fit, so that
+    /// bounds on means are kept for the others. [`Masked`](crate::Masked) then keeps them out of the quantizer.
+    #[must_use]
+    pub const fn non_finite(self, policy: NonFinite) -> Self {
+        Self { non_finite: policy, ..self }
     }
 
     /// A quantizer for values of the element `T` in `low..=high`, without looking at data; the bounds on means are kept
     /// by bounding each value.
     pub fn fit_range<T: Element>(&self, low: f32, high: f32) -> Result<BoundedQuantizer<C>> {
-        if !(low <= high && low.is_finite() && high.is_finite()) {
-            let value = if low.is_finite() { high } else { low };
-            let allowed = "finite numbers, the lower one first";
-            return Err(Error::Setting { name: "range", value: value.into(), allowed });
-        }
+        check_range(low, high)?;
         let same_sign = low > 0.0 || high < 0.0;
         let nearest = if same_sign { low.abs().min(high.abs()) } else { 0.0 };
         let limits = Limits { low, high, nearest, spacing: Spacing::of(T::DTYPE) };
@@ -161,6 +167,9 @@ impl<T: Element, C: Code> Fit<T> for ErrorBound<C> {
     type Fitted = BoundedQuantizer<C>;
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
+        let present = self.non_finite.present(data)?;
+        // Where nothing counts, any levels will do.
+        let data = if present.is_empty() && !data.is_empty() { &[T::default()] } else { &present[..] };
         let limits = Limits::of(data)?;
         self.quantizer(&limits, |rmse, limits| measured(data, rmse, limits))
     }
@@ -175,10 +184,7 @@ impl<C: Code> Fit<Histogram> for ErrorBound<C> {
         let histogram = &data[0];
         let (Some(low), Some(high)) = (histogram.min(), histogram.max()) else { return Err(Error::Empty) };
         let spacing = Spacing::of(histogram.dtype().unwrap_or(DType::F32));
-        // The smallest magnitude is not known better than by its bucket.
-        let smallest = histogram.magnitudes().buckets().map(|bucket| bucket.low).find(|&low| low > 0.0);
-        let tiny = histogram.magnitudes().buckets().next().is_some_and(|bucket| bucket.low == 0.0 && bucket.mean > 0.0);
-        let nearest = if tiny { 0.0 } else { smallest.unwrap_or(0.0) };
+        let nearest = histogram.least_magnitude();
         let limits = Limits { low, high, nearest, spacing };
         self.quantizer(&limits, |rmse, limits| Ok(limits.steps(rmse)))
     }

@@ -43,25 +43,10 @@ impl Spacing {
 
     /// Rounds to values of the element.
     pub(super) fn round(&self, values: &mut [f32]) {
-        const PIECE: usize = 512;
         match self.dtype {
             DType::F32 => {}
-            DType::F16 => {
-                let mut narrow = [f16::ZERO; PIECE];
-                for values in values.chunks_mut(PIECE) {
-                    let narrow = &mut narrow[..values.len()];
-                    narrow.convert_from_f32_slice(values);
-                    narrow.convert_to_f32_slice(values);
-                }
-            }
-            DType::Bf16 => {
-                let mut narrow = [bf16::ZERO; PIECE];
-                for values in values.chunks_mut(PIECE) {
-                    let narrow = &mut narrow[..values.len()];
-                    narrow.convert_from_f32_slice(values);
-                    narrow.convert_to_f32_slice(values);
-                }
-            }
+            DType::F16 => round_halves::<f16>(values),
+            DType::Bf16 => round_halves::<bf16>(values),
         }
     }
 
@@ -81,4 +66,17 @@ pub(super) const fn power_of_two(exponent: i32) -> f64 {
 pub(super) fn round(x: f64) -> f64 {
     const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
     (x + ROUNDER) - ROUNDER
+}
+
+fn round_halves<T: Copy + Default>(values: &mut [f32])
+where
+    [T]: HalfFloatSliceExt,
+{
+    const PIECE: usize = 512;
+    let mut narrow = [T::default(); PIECE];
+    for values in values.chunks_mut(PIECE) {
+        let narrow = &mut narrow[..values.len()];
+        narrow.convert_from_f32_slice(values);
+        narrow.convert_to_f32_slice(values);
+    }
 }
