@@ -46,8 +46,9 @@ pub use wire::{FORMAT_VERSION, Reader, Writer};
 pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
 
 pub use quantizer::{
-    Affine, AffineQuantizer, BoundedQuantizer, ErrorBound, Grid, Levels, Quantizer, QuantizerExt, Range, Rounding,
-    Scale, ScaleType, Scaled, Scales, Seed, Uniform, UniformQuantizer,
+    Affine, AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, ErrorBound, Grid, KMeans, Levels,
+    Minifloat, Overflow, Quantile, Quantizer, QuantizerExt, Range, Representative, Rounding, Scale, ScaleRule,
+    ScaleType, Scaled, Scales, Seed, Uniform, UniformQuantizer,
 };
 
 pub use codec::{BitPack, Codec, CodecExt};

@@ -6,7 +6,10 @@ use crate::{
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Blocks, Coded, Masked, Pipeline},
-    quantizer::{AffineQuantizer, BoundedQuantizer, Grid, Quantizer, Scaled, UniformQuantizer},
+    quantizer::{
+        AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, Grid, Minifloat, Quantizer, Scaled,
+        UniformQuantizer,
+    },
 };
 use alloc::boxed::Box;
 
@@ -20,6 +23,8 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
         match (tag, ahead.peek()) {
             (SCALED, None) => Err(nothing_behind(tag)),
             (SCALED, Some(Grid::TAG)) => Ok(Box::new(UniformQuantizer::<C>::restore(stages)?)),
+            (SCALED, Some(Codebook::TAG)) => Ok(Box::new(CodebookQuantizer::<C>::restore(stages)?)),
+            (SCALED, Some(Minifloat::TAG)) => Ok(Box::new(Scaled::<Minifloat, C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
             (BOUNDED, _) => Ok(Box::new(BoundedQuantizer::<C>::restore(stages)?)),
             (AFFINE, _) => Ok(Box::new(AffineQuantizer::<C>::restore(stages)?)),
@@ -50,6 +55,8 @@ impl Restore for Box<dyn Pipeline> {
             ahead.next()?;
             return match ahead.peek() {
                 Some(Grid::TAG) => Ok(Box::new(Blocks::<Grid>::restore(stages)?)),
+                Some(Codebook::TAG) => Ok(Box::new(Blocks::<Codebook>::restore(stages)?)),
+                Some(Minifloat::TAG) => Ok(Box::new(Blocks::<Minifloat>::restore(stages)?)),
                 Some(levels) => Err(unknown(levels, "the levels of built-in blocks")),
                 None => Err(nothing_behind(BLOCKS)),
             };

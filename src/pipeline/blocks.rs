@@ -133,7 +133,17 @@ impl<L: Levels> Blocks<L> {
         [lowest * scale, highest * scale, (highest - lowest) * scale].iter().any(|level| !level.is_finite())
     }
 
+    /// Scales in two levels need more than a block to share something.
+    fn check_scale_type(&self) -> Result<()> {
+        if self.scale_type.sharing().is_none() {
+            return Ok(());
+        }
+        let allowed = "f32, f16, bf16 or E8M0: a scale that stands alone";
+        Err(Error::Setting { name: "scale type", value: self.scale_type.to_byte().into(), allowed })
+    }
+
     fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.check_scale_type()?;
         check_piece(start, values.len(), self.block)?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
@@ -171,6 +181,7 @@ impl<L: Levels> Blocks<L> {
     }
 
     fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
+        self.check_scale_type()?;
         check_piece(start, values.len(), self.block)?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
@@ -254,6 +265,8 @@ impl<L: Levels + Restore> Restore for Blocks<L> {
         let (scale_type, block) = stages
             .stage(Self::TAG, "self-scaled blocks", |bytes| Ok((ScaleType::from_byte(bytes.u8()?)?, bytes.size()?)))?;
         check_block(block).map_err(|_| Error::Corrupt { what: "block length", found: block as u64 })?;
-        Ok(Self { scale_type, ..Self::new(L::restore(stages)?, block)? })
+        let blocks = Self { scale_type, ..Self::new(L::restore(stages)?, block)? };
+        let corrupt = Error::Corrupt { what: "scale type of blocks", found: scale_type.to_byte().into() };
+        blocks.check_scale_type().map(|()| blocks).map_err(|_| corrupt)
     }
 }

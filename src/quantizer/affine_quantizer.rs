@@ -245,7 +245,8 @@ impl<C: Code> Restore for AffineQuantizer<C> {
             Ok((ScaleType::from_byte(bytes.u8()?)?, Groups::read(bytes)?))
         })?;
         // Nothing is allocated for a count that the bytes at hand do not fill.
-        let mut side = stages.side(groups.count().saturating_mul(scale_type.size() + size_of::<u16>()))?;
+        let zeros_len = groups.count().saturating_mul(size_of::<u16>());
+        let mut side = stages.side(scale_type.side_len(groups.count()).saturating_add(zeros_len))?;
         let scales = Scales::read(scale_type, groups.count(), &mut side)?;
         let grid = Grid::restore(stages)?;
         let mut zero_points = Vec::with_capacity(groups.count());

@@ -1,6 +1,6 @@
 //! Which values scales have to reach: all of them, most of them, or those that make the error small.
 
-use super::{Levels, ScaleType};
+use super::{Levels, scaling::Scaling};
 use crate::{
     calibrate::{Histogram, Quantiles},
     error::{Error, Result},
@@ -132,8 +132,7 @@ pub(crate) struct Search<'a, L, F> {
     pub(crate) values: &'a [f32],
     /// How often each of them counts; once, if there are none.
     pub(crate) weights: Option<&'a [f32]>,
-    pub(crate) scale_type: ScaleType,
-    pub(crate) offsets: bool,
+    pub(crate) scaling: &'a Scaling,
     /// Scale and offset for a range, if there is such a scale.
     pub(crate) fit: F,
 }
@@ -151,7 +150,7 @@ impl<L: Levels, F: Fn(f64, f64) -> Option<(f32, f32)>> Search<'_, L, F> {
     /// The best scale and offset for values between `low` and `high`.
     pub(crate) fn run(&self, low: f64, high: f64) -> Option<(f32, f32)> {
         let mut best = self.range((low, high))?;
-        let middle = if self.offsets { low / 2.0 + high / 2.0 } else { 0.0 };
+        let middle = if self.scaling.offsets { low / 2.0 + high / 2.0 } else { 0.0 };
         let parts = || (1..=STEPS).map(|step| 1.0 - f64::from(step) * STEP);
         let at = |end: f64, part: f64| middle + (end - middle) * part;
         for part in parts() {
@@ -162,7 +161,7 @@ impl<L: Levels, F: Fn(f64, f64) -> Option<(f32, f32)>> Search<'_, L, F> {
             let change = f64::from(fine) * STEP / f64::from(FINER);
             best = self.better(best, (coarse.0 + (low - middle) * change, coarse.1 + (high - middle) * change));
         }
-        if self.offsets {
+        if self.scaling.offsets {
             // Skewed values want one end nearer than the other.
             for part in parts().chain([1.0]) {
                 best = self.better(best, (at(low, part), best.ends.1));
@@ -215,14 +214,14 @@ impl<L: Levels, F: Fn(f64, f64) -> Option<(f32, f32)>> Search<'_, L, F> {
             let level = f64::from(self.unit.level(self.unit.nearest((x - from.offset) / from.scale)));
             [1.0, x.into(), level, level * level, f64::from(x) * level]
         });
-        let (scale, offset) = if self.offsets {
+        let (scale, offset) = if self.scaling.offsets {
             let scale = (n * xl - x * l) / (n * ll - l * l);
             (scale, (x - scale * l) / n)
         } else {
             (xl / ll, 0.0)
         };
         let usable = scale > 0.0 && scale.is_finite() && (offset as f32).is_finite();
-        let scale = usable.then(|| self.scale_type.round_outward(scale, 1.0)).flatten()?;
+        let scale = usable.then(|| self.scaling.rounded(scale, 1.0)).flatten()?;
         Some(self.candidate(from.ends, scale, offset as f32 + 0.0))
     }
 }

@@ -97,6 +97,11 @@ impl<L: Levels, C: Code> Scaled<L, C> {
         }
     }
 
+    /// The same scales and roundings under other levels.
+    pub(crate) fn with_unit<M: Levels>(self, unit: M) -> Result<Scaled<M, C>> {
+        Scaled::new(unit, self.groups, self.scales, self.offsets)?.with_rounding(self.rounding)
+    }
+
     /// The same quantizer with another rounding, such as a seed for the next round.
     pub fn with_rounding(mut self, rounding: Rounding) -> Result<Self> {
         if matches!(rounding, Rounding::Dither(_)) && !self.unit.has_unit_steps() {
@@ -352,10 +357,10 @@ impl<L: Levels + Restore, C: Code> Restore for Scaled<L, C> {
             Ok((flags, groups, rounding))
         })?;
         let scale_type = ScaleType::from_byte(flags & !(OFFSETS | DITHER))?;
-        let (offset_count, offset_size) =
-            if flags & OFFSETS == 0 { (0, 0) } else { (groups.count(), size_of::<f32>()) };
+        let offset_count = if flags & OFFSETS == 0 { 0 } else { groups.count() };
+        let offset_len = offset_count.saturating_mul(size_of::<f32>());
         // Nothing is allocated for a count that the bytes at hand do not fill.
-        let mut side = stages.side(groups.count().saturating_mul(scale_type.size() + offset_size))?;
+        let mut side = stages.side(scale_type.side_len(groups.count()).saturating_add(offset_len))?;
         let scales = Scales::read(scale_type, groups.count(), &mut side)?;
         let mut offsets = Vec::with_capacity(offset_count);
         for _ in 0..offset_count {

@@ -2,9 +2,8 @@
 
 use crate::{
     error::{Error, Result},
-    wire::{Reader, Writer},
+    wire::Reader,
 };
-use alloc::vec::Vec;
 use core::fmt;
 use half::{bf16, f16};
 
@@ -25,10 +24,38 @@ pub enum ScaleType {
     /// 1 byte: a power of two from 2^-127 to 2^127, as in the OCP microscaling formats. Up to twice as coarse as
     /// needed.
     E8M0,
+    /// 1 byte, in two levels: an unsigned number from 1 to 255 times an f32 that 256 consecutive scales share ("double
+    /// quantization", as `QLoRA` has it). The smallest scale is a 255th of the largest of its 256.
+    U8,
+    /// 1 byte, in two levels: a positive [`E4M3`](super::Minifloat::E4M3) number, 2^-9 to 448, times an f32 that all
+    /// scales share, as NVFP4 has it. Up to an eighth coarser than needed, coarser still below a 2^14th of the largest.
+    E4M3,
 }
 
-/// 2^-127, the smallest power of two of E8M0.
+/// Which of two neighbouring scales that can be stored becomes the scale of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub enum ScaleRule {
+    /// The larger one, so that all values stay in range and error bounds hold. A scale that would be more than twice as
+    /// coarse as needed is an error.
+    #[default]
+    Outward,
+    /// The nearer one, so that the largest values of a group may be clipped a little; the smallest there is for groups of
+    /// tiny values. The rule of NVFP4.
+    Nearest,
+    /// A power of two: the one at or below the largest magnitude of the group, divided by the one at or below the largest
+    /// level. Up to a quarter of the largest magnitude is clipped. The rule of the OCP microscaling formats.
+    Floor,
+}
+
+/// 2^-127, the smallest power of two of E8M0, and 2^127.
 const E8M0_MIN: f32 = f32::from_bits(0x0040_0000);
+const E8M0_MAX: f32 = f32::from_bits(0x7f00_0000);
+
+/// The largest power of two that is not above a positive f32, not counting powers below 2^-127.
+pub(crate) fn power_at_or_below(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & 0x7f80_0000).max(E8M0_MIN)
+}
 
 impl ScaleType {
     /// Bytes of one scale.
@@ -36,7 +63,23 @@ impl ScaleType {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
-            Self::E8M0 => 1,
+            Self::E8M0 | Self::U8 | Self::E4M3 => 1,
+        }
+    }
+
+    /// Bytes of `count` scales, with what they share.
+    pub(crate) fn side_len(self, count: usize) -> usize {
+        count
+            .saturating_mul(self.size())
+            .saturating_add(size_of::<f32>() * self.sharing().map_or(0, |n| count.div_ceil(n)))
+    }
+
+    /// How many scales share an f32, for scales in two levels.
+    pub(crate) const fn sharing(self) -> Option<usize> {
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 | Self::E8M0 => None,
+            Self::U8 => Some(256),
+            Self::E4M3 => Some(usize::MAX),
         }
     }
 
@@ -46,13 +89,15 @@ impl ScaleType {
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
             Self::E8M0 => "E8M0",
+            Self::U8 => "u8 times a shared f32",
+            Self::E4M3 => "E4M3 times a shared f32",
         }
     }
 
     /// The smallest positive scale.
     pub(crate) fn smallest(self) -> f32 {
         match self {
-            Self::F32 => f32::from_bits(1),
+            Self::F32 | Self::U8 | Self::E4M3 => f32::from_bits(1),
             Self::F16 => f16::from_bits(1).to_f32(),
             Self::Bf16 => bf16::from_bits(1).to_f32(),
             Self::E8M0 => E8M0_MIN,
@@ -68,8 +113,9 @@ impl ScaleType {
         let nearest = ideal as f32;
         let exact = if covers(nearest) { nearest } else { nearest.next_up() };
         let scale = match self {
-            // Values are multiples of the smallest f32, so that even this scale resolves them fully.
-            Self::F32 => return exact.is_finite().then_some(exact),
+            // Values are multiples of the smallest f32, so that even this scale resolves them fully. Scales in two levels
+            // are found as f32 first.
+            Self::F32 | Self::U8 | Self::E4M3 => return exact.is_finite().then_some(exact),
             Self::F16 => {
                 let nearest = f16::from_f32(exact);
                 let up = if covers(nearest.to_f32()) { nearest } else { f16::from_bits(nearest.to_bits() + 1) };
@@ -87,10 +133,25 @@ impl ScaleType {
         (scale.is_finite() && f64::from(scale) <= 2.0 * ideal).then_some(scale)
     }
 
+    /// The storable scale nearest to a positive one, the smallest or the largest there is at least.
+    pub(crate) fn round_nearest(self, scale: f64) -> f32 {
+        let nearest = match self {
+            Self::F32 | Self::U8 | Self::E4M3 => (scale as f32).min(f32::MAX),
+            Self::F16 => f16::from_f32(scale as f32).min(f16::MAX).to_f32(),
+            Self::Bf16 => bf16::from_f32(scale as f32).min(bf16::MAX).to_f32(),
+            Self::E8M0 => {
+                let power = power_at_or_below(scale as f32);
+                if f64::from(power) * 1.5 < scale { (2.0 * power).min(E8M0_MAX) } else { power.max(E8M0_MIN) }
+            }
+        };
+        nearest.max(self.smallest())
+    }
+
     /// Whether a scale can be stored as it is.
-    fn holds(self, scale: f32) -> bool {
+    pub(super) fn holds(self, scale: f32) -> bool {
         let stored = match self {
-            Self::F32 => scale,
+            // In two levels any will do, by itself.
+            Self::F32 | Self::U8 | Self::E4M3 => scale,
             Self::F16 => f16::from_f32(scale).to_f32(),
             Self::Bf16 => bf16::from_f32(scale).to_f32(),
             Self::E8M0 if scale == E8M0_MIN => scale,
@@ -102,7 +163,7 @@ impl ScaleType {
     /// The scale in the first [`size`](Self::size) bytes.
     pub(crate) fn encode(self, scale: f32) -> [u8; 4] {
         match self {
-            Self::F32 => scale.to_le_bytes(),
+            Self::F32 | Self::U8 | Self::E4M3 => scale.to_le_bytes(),
             Self::F16 => u32::from(f16::from_f32(scale).to_bits()).to_le_bytes(),
             Self::Bf16 => u32::from(bf16::from_f32(scale).to_bits()).to_le_bytes(),
             Self::E8M0 => (scale.to_bits() >> 23).to_le_bytes(),
@@ -111,7 +172,7 @@ impl ScaleType {
 
     pub(crate) fn read(self, bytes: &mut Reader<'_>) -> Result<f32> {
         let scale = match self {
-            Self::F32 => f32::from_bits(bytes.u32()?),
+            Self::F32 | Self::U8 | Self::E4M3 => f32::from_bits(bytes.u32()?),
             Self::F16 => f16::from_le_bytes([bytes.u8()?, bytes.u8()?]).to_f32(),
             Self::Bf16 => bf16::from_le_bytes([bytes.u8()?, bytes.u8()?]).to_f32(),
             Self::E8M0 => match bytes.u8()? {
@@ -128,6 +189,8 @@ impl ScaleType {
             Self::F16 => 1,
             Self::E8M0 => 2,
             Self::Bf16 => 3,
+            Self::U8 => 4,
+            Self::E4M3 => 5,
         }
     }
 
@@ -137,6 +200,8 @@ impl ScaleType {
             1 => Ok(Self::F16),
             2 => Ok(Self::E8M0),
             3 => Ok(Self::Bf16),
+            4 => Ok(Self::U8),
+            5 => Ok(Self::E4M3),
             _ => Err(Error::Corrupt { what: "scale type", found: byte.into() }),
         }
     }
@@ -145,59 +210,5 @@ impl ScaleType {
 impl fmt::Display for ScaleType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
-    }
-}
-
-/// Positive scales, one per group of values, exactly as they are stored.
-///
-/// ```
-/// use fewbits::{ScaleType, Scales};
-///
-/// assert!(Scales::new(ScaleType::F16, vec![0.125, 3.0]).is_ok());
-/// assert!(Scales::new(ScaleType::F16, vec![0.1]).is_err()); // no f16 is 0.1
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scales {
-    scale_type: ScaleType,
-    values: Vec<f32>,
-}
-
-impl Scales {
-    /// Scales that `scale_type` can hold as they are.
-    pub fn new(scale_type: ScaleType, values: Vec<f32>) -> Result<Self> {
-        match values.iter().position(|&scale| !scale_type.holds(scale)) {
-            Some(index) => Err(Error::Parameter {
-                what: "scales",
-                index,
-                value: values[index].into(),
-                allowed: "positive scales that their type can hold as they are",
-            }),
-            None => Ok(Self { scale_type, values }),
-        }
-    }
-
-    /// How they are stored.
-    pub fn scale_type(&self) -> ScaleType {
-        self.scale_type
-    }
-
-    /// The scales.
-    pub fn values(&self) -> &[f32] {
-        &self.values
-    }
-
-    pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        for &scale in &self.values {
-            out.bytes(&self.scale_type.encode(scale)[..self.scale_type.size()]);
-        }
-    }
-
-    pub(crate) fn read(scale_type: ScaleType, count: usize, bytes: &mut Reader<'_>) -> Result<Self> {
-        // The caller has checked that the bytes are there.
-        let mut values = Vec::with_capacity(count);
-        for _ in 0..count {
-            values.push(scale_type.read(bytes)?);
-        }
-        Ok(Self { scale_type, values })
     }
 }

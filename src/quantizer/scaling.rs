@@ -1,9 +1,10 @@
 //! From values to scales: the settings that every scalar quantizer shares, and how they are fitted.
 
 use super::{
-    Levels, Rounding, ScaleType, Scaled, Scales,
+    Levels, Rounding, ScaleRule, ScaleType, Scaled, Scales,
     calibration::Calibration,
     range::{Range, Sample, Search},
+    scales::power_at_or_below,
 };
 use crate::{
     calibrate::Histogram,
@@ -19,6 +20,7 @@ use alloc::vec::Vec;
 pub(crate) struct Scaling {
     pub(crate) calibration: Calibration,
     pub(crate) scale_type: ScaleType,
+    pub(crate) scale_rule: ScaleRule,
     pub(crate) offsets: bool,
     pub(crate) rounding: Rounding,
 }
@@ -32,6 +34,13 @@ macro_rules! scaling_settings {
         #[must_use]
         pub fn scale_type(mut self, scale_type: crate::ScaleType) -> Self {
             self.scaling.scale_type = scale_type;
+            self
+        }
+
+        /// Which storable scale becomes that of a group; the next larger one by default.
+        #[must_use]
+        pub fn scale_rule(mut self, rule: crate::ScaleRule) -> Self {
+            self.scaling.scale_rule = rule;
             self
         }
 
@@ -67,9 +76,21 @@ impl Scaling {
     }
 
     fn scaled<L: Levels, C: Code>(&self, unit: L, groups: Groups, fitted: &[(f32, f32)]) -> Result<Scaled<L, C>> {
-        let scales = fitted.iter().map(|&(scale, _)| scale).collect();
-        let offsets = if self.offsets { fitted.iter().map(|&(_, offset)| offset).collect() } else { Vec::new() };
-        Scaled::new(unit, groups, Scales::new(self.scale_type, scales)?, offsets)?.with_rounding(self.rounding)
+        let wanted: Vec<f32> = fitted.iter().map(|&(scale, _)| scale).collect();
+        let scales = match self.scale_type.sharing() {
+            None => Scales::new(self.scale_type, wanted)?,
+            Some(_) => Scales::fit_two_level(self.scale_type, &wanted, self.scale_rule)?,
+        };
+        let mut offsets = Vec::new();
+        if self.offsets {
+            // The first level stays where it was, if the second level of scales has moved the scale.
+            let first = f64::from(unit.range().0);
+            let moved = |(&(wanted, offset), &scale): (&(f32, f32), &f32)| {
+                self.offset(f64::from(offset) + first * (f64::from(wanted) - f64::from(scale)))
+            };
+            offsets = fitted.iter().zip(scales.values()).map(moved).collect();
+        }
+        Scaled::new(unit, groups, scales, offsets)?.with_rounding(self.rounding)
     }
 
     /// Scale and offset of a group whose extremes are known.
@@ -88,9 +109,7 @@ impl Scaling {
         let searchable = low < high && -low.min(-high) < f64::from(f32::MAX / 4.0);
         let Some(sample) = sample.filter(|_| range == Range::Mse && searchable) else { return Ok(whole) };
         let fit = |low, high| self.scale(unit, group, low, high).ok();
-        let search = |values, weights| {
-            Search { unit, values, weights, scale_type: self.scale_type, offsets: self.offsets, fit }.run(low, high)
-        };
+        let search = |values, weights| Search { unit, values, weights, scaling: self, fit }.run(low, high);
         let found = match sample {
             Sample::Values(values) => search(values, None),
             Sample::Histogram(histogram) => {
@@ -126,13 +145,30 @@ impl Scaling {
             // Any scale restores the value if a level does; otherwise, and under dither, the smallest scale comes closest.
             let level = unit.level(unit.nearest(0.0));
             let exact = level == 0.0 && !matches!(self.rounding, Rounding::Dither(_));
-            let scale = if exact { 1.0 } else { self.scale_type.smallest() };
+            let scale = match self.scale_type.sharing() {
+                // Zero: the smallest of those that share, whatever that is.
+                Some(_) => 0.0,
+                None if exact => 1.0,
+                None => self.scale_type.smallest(),
+            };
             return Ok((scale, self.offset(low - f64::from(level) * f64::from(scale))));
         }
         let refused = Error::ScaleOutOfRange { group, scale: extent / reach, stored_as: self.scale_type.name() };
-        let Some(scale) = self.scale_type.round_outward(extent, reach) else { return Err(refused) };
+        let Some(scale) = self.rounded(extent, reach) else { return Err(refused) };
         let offset = self.offset(low - first * f64::from(scale));
         if offset.is_finite() { Ok((scale, offset)) } else { Err(refused) }
+    }
+
+    /// The scale for an extent that has to go into a reach, both positive, by the rule of the settings.
+    pub(super) fn rounded(&self, extent: f64, reach: f64) -> Option<f32> {
+        match self.scale_rule {
+            ScaleRule::Outward => self.scale_type.round_outward(extent, reach),
+            ScaleRule::Nearest => Some(self.scale_type.round_nearest(extent / reach)),
+            ScaleRule::Floor => {
+                let quotient = extent / f64::from(power_at_or_below(reach as f32));
+                Some(self.scale_type.round_nearest(power_at_or_below(quotient as f32).into()))
+            }
+        }
     }
 
     fn offset(&self, offset: f64) -> f32 {

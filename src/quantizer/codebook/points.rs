@@ -1,0 +1,124 @@
+//! Values in order, and how often each occurs: what levels are placed by.
+
+use crate::{calibrate::Histogram, kernel::order};
+use alloc::vec::Vec;
+
+/// Distinct values in ascending order with their weights, and sums over all that come before each.
+pub(super) struct Points {
+    pub(super) values: Vec<f64>,
+    /// One item more than values: `weights[i]` is the weight of all values before the one at `i`.
+    weights: Vec<f64>,
+    sums: Vec<f64>,
+    squares: Vec<f64>,
+    /// Added to values again: sums are about it, so that they do not cancel.
+    center: f64,
+}
+
+impl Points {
+    /// Of finite values, at least one, in any order.
+    pub(super) fn of(mut values: Vec<f32>) -> Self {
+        values.sort_unstable_by(f32::total_cmp);
+        let mut pairs: Vec<(f64, f64)> = Vec::new();
+        for x in values {
+            match pairs.last_mut() {
+                Some((last, count)) if *last == f64::from(x) => *count += 1.0,
+                _ => pairs.push((x.into(), 1.0)),
+            }
+        }
+        Self::of_pairs(&pairs)
+    }
+
+    /// Of a histogram that holds values: the mean of each bucket.
+    pub(super) fn of_histogram(histogram: &Histogram) -> Self {
+        let pairs: Vec<_> = histogram.buckets().map(|bucket| (bucket.mean, bucket.count as f64)).collect();
+        Self::of_pairs(&pairs)
+    }
+
+    fn of_pairs(pairs: &[(f64, f64)]) -> Self {
+        let total: f64 = pairs.iter().map(|pair| pair.1).sum();
+        let center = pairs.iter().map(|&(x, weight)| x * (weight / total)).sum();
+        let sums = |term: &dyn Fn(f64) -> f64| {
+            let mut sum = 0.0;
+            let mut sums = Vec::with_capacity(pairs.len() + 1);
+            sums.push(0.0);
+            for &(x, weight) in pairs {
+                sum += weight * term(x - center);
+                sums.push(sum);
+            }
+            sums
+        };
+        Self {
+            values: pairs.iter().map(|pair| pair.0).collect(),
+            weights: sums(&|_| 1.0),
+            sums: sums(&|x| x),
+            squares: sums(&|x| x * x),
+            center,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn weight(&self, from: usize, to: usize) -> f64 {
+        self.weights[to] - self.weights[from]
+    }
+
+    /// The mean of the values in a range that is not empty.
+    pub(super) fn mean(&self, from: usize, to: usize) -> f64 {
+        // One value alone is its own mean, without roundings.
+        if to - from == 1 {
+            return self.values[from];
+        }
+        self.center + (self.sums[to] - self.sums[from]) / self.weight(from, to)
+    }
+
+    /// The sum of the squared distances of the values in a range from their mean.
+    pub(super) fn cost(&self, from: usize, to: usize) -> f64 {
+        if to - from < 2 {
+            return 0.0;
+        }
+        let sum = self.sums[to] - self.sums[from];
+        (self.squares[to] - self.squares[from] - sum * sum / self.weight(from, to)).max(0.0)
+    }
+
+    /// The quantile `p` of values that each count as often as their weight says, interpolated linearly, in the range
+    /// `from..to`.
+    pub(super) fn quantile(&self, p: f64, from: usize, to: usize) -> f64 {
+        let below = self.weights[from];
+        let position = p * (self.weight(from, to) - 1.0).max(0.0);
+        let rank = position as u64 as f64;
+        let value = |rank: f64| {
+            let at = self.weights[from..=to].partition_point(|&weight| weight - below <= rank);
+            self.values[(from + at - 1).min(to - 1)]
+        };
+        let (low, high) = (value(rank), value(rank + 1.0));
+        low + (high - low) * (position - rank)
+    }
+
+    /// The first value above `x`.
+    pub(super) fn first_above(&self, x: f64) -> usize {
+        self.values.partition_point(|&value| value <= x)
+    }
+
+    /// At most `most` points that stand for neighbours in these: the mean of those that agree in sign, exponent and
+    /// leading bits.
+    pub(super) fn merged(&self, most: usize) -> Self {
+        let mut shift = 16;
+        loop {
+            let bucket = |i: usize| order::key(self.values[i] as f32) >> shift;
+            let mut pairs = Vec::new();
+            let mut from = 0;
+            for to in 1..=self.len() {
+                if to == self.len() || bucket(to) != bucket(from) {
+                    pairs.push((self.mean(from, to), self.weight(from, to)));
+                    from = to;
+                }
+            }
+            if pairs.len() <= most || shift == 31 {
+                return Self::of_pairs(&pairs);
+            }
+            shift += 1;
+        }
+    }
+}
