@@ -362,6 +362,15 @@ fn settings_that_say_nothing_are_refused() {
     assert_eq!(ErrorBound::rmse(1.0).fit(&[0.0_f32; 0]), Err(Error::Empty));
     assert_eq!(ErrorBound::rmse(1.0).fit(&[0.0, f32::NAN]), Err(Error::NonFinite { index: 1 }));
     assert!(matches!(ErrorBound::rmse(1.0).fit_range::<f32>(2.0, 1.0), Err(Error::Setting { .. })));
+    // Ends that the element does not have, and steps too small to be stored.
+    for (low, high) in [(0.0, 1e10), (-65520.0, 0.0)] {
+        let error = ErrorBound::max_abs_error(1.0).fit_range::<f16>(low, high).unwrap_err();
+        assert!(matches!(error, Error::Setting { name: "range", .. }));
+    }
+    for tiny in [1e-310, 5e-324] {
+        let quantizer = ErrorBound::max_abs_error(tiny).fit(&[0.0_f32]).unwrap();
+        assert_eq!(BoundedQuantizer::<u32>::from_bytes(&quantizer.to_bytes()).unwrap(), quantizer);
+    }
     // Codes that are too narrow for the levels.
     let error = ErrorBound::max_abs_error(1e-3).codes::<u8>().fit(&[0.0_f32, 1.0]).unwrap_err();
     assert!(matches!(error, Error::CodeWidth { level_count: 501.., code_bits: 8 }), "{error}");

@@ -261,8 +261,22 @@ fn forged_bytes_are_errors_or_histograms_that_work() {
         }
     }
     assert!(accepted > 0);
+    // Extremes that no histogram has: a negative zero, and values that are not of the element.
+    let ends = |values: &[f32], low: f32, element: u8| {
+        let bytes = of(values).to_bytes();
+        let mut body = bytes[..bytes.len() - 4].to_vec();
+        let at = body.len() - 8;
+        body[at..at + 4].copy_from_slice(&low.to_le_bytes());
+        body[1] |= element << 4;
+        Histogram::from_bytes(&with_checksum(body)).map(|histogram| histogram.min())
+    };
+    assert_eq!(ends(&[0.0, 1.0], 0.0, 0), Ok(Some(0.0)));
+    assert_eq!(ends(&[0.0, 1.0], -0.0, 0).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(ends(&[1.0, 2.0], 1.0, 1), Ok(Some(1.0)));
+    assert_eq!(ends(&[1.0, 2.0], 1.0001, 1).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(ends(&[-1e10, 2.0], -1e10, 1).unwrap_err().kind(), ErrorKind::Corrupt);
     // 2^40 + 1 values, then 2^40 in each of two.
-    let header = [fewbits::FORMAT_VERSION, 7 | 1 << 4, 1];
+    let header = [fewbits::FORMAT_VERSION, 7, 1];
     let varint = |mut x: u64| {
         let mut bytes = Vec::new();
         while x >= 128 {

@@ -357,6 +357,44 @@ fn bounds_hold_beside_a_mask() {
     }
 }
 
+#[test]
+fn chunks_of_nothing_but_masked_and_saturated_values() {
+    let mut values: Vec<f32> = (1..=8).map(|i| i as f32).collect();
+    values.extend([f32::NAN; 7]);
+    values.push(f32::INFINITY);
+    let policy = NonFinite::saturate().missing(f32::NAN);
+    let pipeline = Masked::new(policy, Coded::packed(Uniform::new(8).non_finite(policy).fit(&values).unwrap()));
+    for chunk_len in [8, 100] {
+        let frame = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&values).unwrap();
+        let restored: Vec<f32> = fewbits::decompress(&frame).unwrap();
+        assert!(restored[8..15].iter().all(|x| x.is_nan()) && restored[15] >= 8.0);
+    }
+    // Where levels take nothing in place of an infinity, that is what the error says.
+    let bounded = ErrorBound::max_relative_error(0.01).non_finite(policy).fit(&values).unwrap();
+    let frame = FrameWriter::new(&Masked::new(policy, Coded::packed(bounded))).chunk_len(8).encode(&values);
+    assert!(matches!(frame, Err(Error::BeyondRange { value: f32::MAX, .. })), "{frame:?}");
+}
+
+/// A few bytes that claim to be half a gigabyte of NaN.
+#[test]
+fn ranges_of_absurd_masks_take_no_memory() {
+    let values = [f32::NAN; 3];
+    let pipeline = Masked::new(NonFinite::keep(), Blocks::uniform(4, 8).unwrap());
+    let honest = Frame::encode(&pipeline, &values).unwrap();
+    // The count is one byte, as are the length of the payload, of the mask, and the run.
+    let at = honest.len() - 4 - 8;
+    assert_eq!(honest[at..at + 4], [7, 6, 0, 2 << 1]);
+    let huge = [0x80, 0x80, 0x80, 0x40]; // 2^27
+    let run = [0xfe, 0xff, 0xff, 0x7f]; // 2^27 - 1, and a bit
+    let mut forged = [&honest[..6], &huge, &honest[7..at], &[10, 9, 0], &run, &honest[at + 4..at + 8]].concat();
+    forged.extend(crc32fast::hash(&forged).to_le_bytes());
+    let decoder = Frame::parse(&forged).unwrap().decoder().unwrap();
+    let mut part = [0.0_f32; 3];
+    let limit = decoder.decode_range_into(5..8, &mut part).unwrap_err();
+    assert_eq!(limit.kind(), ErrorKind::Limit, "{limit}");
+    assert_eq!(decoder.decode::<f32>().unwrap_err().kind(), ErrorKind::Limit);
+}
+
 /// A stream by hand: a mask, then the codes of an 8-bit quantizer.
 fn by_hand(mask: &[u8], codes: &[u8]) -> Result<Vec<f32>, Error> {
     let quantizer = Uniform::new(8).fit_range(-127.0, 127.0)?;

@@ -34,7 +34,7 @@ pub(super) const MOST: u64 = 1 << 40;
 ///
 /// Cost: about 2 ns a value to add (`cargo bench --bench quantiles -- histogram`). Memory: 2 KiB for each sign and
 /// exponent that occurs, at 7 bits, so about 100 KiB, and 8 KiB
-/// before that. Bytes: 3 to 8 for each bucket that occurs, 20 KB for a million
+/// before that. Bytes: 3 to 10 for each bucket that occurs, 20 KB for a million
 /// Gaussian values. The design follows `DDSketch` (Masson, Rim and Lee, 2019), with the bits of a float in place of its
 /// logarithm.
 ///
@@ -286,8 +286,9 @@ impl Histogram {
         (self.count > 0).then(|| sum / self.count as f64)
     }
 
-    /// The standard deviation, as if the values of each bucket were spread evenly around their mean: off by less than
-    /// `4^-m` of itself, for `m` bits of the mantissa. None if there are no values.
+    /// The standard deviation, as if the values of each bucket were spread evenly around their mean: nearly exact if it is
+    /// wider than a few buckets, but of values closer together than a bucket is wide no more than a guess. None if there
+    /// are no values.
     pub fn standard_deviation(&self) -> Option<f64> {
         let mean = self.mean()?;
         let square = |bucket: Bucket| {

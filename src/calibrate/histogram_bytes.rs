@@ -8,6 +8,7 @@ use crate::{
     wire::{FORMAT_VERSION, Reader, Writer, check_checksum, check_version, checksum},
 };
 use alloc::{vec, vec::Vec};
+use half::{bf16, f16};
 
 impl Histogram {
     /// Bytes to send or store, the same for equal histograms; `docs/format.md` describes them.
@@ -79,12 +80,19 @@ impl Histogram {
         Ok(bucket + 1)
     }
 
-    /// The extremes lie in the outermost buckets.
+    /// The extremes lie in the outermost buckets, and are values of the element.
     fn is_consistent(&self) -> bool {
         let outermost = self.buckets().next().zip(self.buckets().last());
         match (self.ends, outermost) {
             (Some((low, high)), Some((first, last))) => {
-                low <= high && (first.low..=first.high).contains(&low) && (last.low..=last.high).contains(&high)
+                let possible = |x: f32| match self.dtype {
+                    Some(DType::F16) => f16::from_f32(x).to_f32() == x,
+                    Some(DType::Bf16) => bf16::from_f32(x).to_f32() == x,
+                    _ => true,
+                };
+                // There is one zero.
+                let ends = [low, high].iter().all(|&x| possible(x) && x.to_bits() != (-0.0_f32).to_bits());
+                ends && low <= high && (first.low..=first.high).contains(&low) && (last.low..=last.high).contains(&high)
             }
             (ends, _) => ends.is_none(),
         }

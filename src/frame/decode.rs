@@ -20,7 +20,7 @@ const EDGE: usize = 256;
 /// A frame and the pipeline that decodes it.
 ///
 /// Ranges read only their chunks. Decoding into a buffer allocates nothing, except for a range that cuts through a
-/// chunk of a variable rate, which takes memory for the chunk, or through a block of more than 256 values, which takes
+/// chunk of a variable rate, which takes memory for the chunk within default [`Limits`], or through a block of more than 256 values, which takes
 /// memory for the block.
 #[derive(Debug, Clone)]
 pub struct FrameDecoder<'a, P> {
@@ -121,6 +121,8 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         let block = self.pipeline.block().max(1);
         let offset = |values: usize| self.pipeline.encoded_len(values - chunk.start);
         if offset(chunk.end).is_none() {
+            // A few bytes may stand for any number of values.
+            Limits::default().check(chunk.len(), size_of::<T>(), self.frame.byte_len)?;
             let mut all = filled::<T>(chunk.len())?;
             self.decode_stream(chunk.start, stream, &mut all)?;
             out.copy_from_slice(&all[wanted.start - chunk.start..wanted.end - chunk.start]);

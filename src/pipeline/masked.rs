@@ -22,8 +22,9 @@ use alloc::vec::Vec;
 /// nothing else, so that no block is scaled by what is not there.
 ///
 /// Cost: one more pass over the values. Encoding allocates a copy of the values, a byte for each and the mask, if there
-/// is something to mask or to saturate; decoding nothing. Room for a mask is 6 bytes a value
-/// ([`max_encoded_len`](Pipeline::max_encoded_len)), hardly any of which is used.
+/// is something to mask or to saturate, and a few bytes if not; decoding nothing. Room for a mask is 6 bytes a value
+/// ([`max_encoded_len`](Pipeline::max_encoded_len)), hardly any of which is used. Frames of millions of missing values can
+/// be so small that default [`Limits`](crate::Limits) refuse what they decode to: raise them, or decode into a buffer.
 ///
 /// ```
 /// use fewbits::{Blocks, Masked, NonFinite, PipelineExt};
@@ -75,16 +76,18 @@ fn replaced<T: Element>(values: &[T], fates: &[Fate], block: usize) -> Result<Ve
     let mut ends = [T::default(); 2];
     T::narrow_into(&[-T::MAX, T::MAX], &mut ends)?;
     let mut replaced = values.to_vec();
-    let passing = |fates: &[Fate]| fates.iter().position(|&fate| fate == Fate::Pass);
-    let mut last = passing(fates).map_or(T::default(), |first| values[first]);
+    for (x, _) in replaced.iter_mut().zip(fates).filter(|(_, fate)| **fate == Fate::Saturate) {
+        *x = ends[usize::from(*x > T::default())];
+    }
+    let there = |fates: &[Fate]| fates.iter().position(|&fate| fate != Fate::Mask);
+    let mut last = there(fates).map_or(T::default(), |first| replaced[first]);
     for (out, fates) in replaced.chunks_mut(block).zip(fates.chunks(block)) {
-        last = passing(fates).map_or(last, |first| out[first]);
+        last = there(fates).map_or(last, |first| out[first]);
         for (x, &fate) in out.iter_mut().zip(fates) {
-            match fate {
-                Fate::Pass => last = *x,
-                Fate::Saturate => *x = ends[usize::from(*x > T::default())],
-                Fate::Mask | Fate::Refuse => *x = last,
+            if fate == Fate::Mask {
+                *x = last;
             }
+            last = *x;
         }
     }
     Ok(replaced)

@@ -31,12 +31,13 @@ enum Rule {
 /// | --- | --- | --- |
 /// | [`dynamic_quantize_linear`](Self::dynamic_quantize_linear) | `(hi - lo) / 255`; `1 / 255` if all are 0 | `round(clamp(0 - lo / scale))` |
 /// | [`torch`](Self::torch) | `max((hi - lo) / (qmax - qmin), 2^-23)` | `clamp(qmin - round(lo / scale))` |
-/// | [`torch_symmetric`](Self::torch_symmetric) | `max(max abs / ((qmax - qmin) / 2), 2^-23)` | `floor((qmax + qmin + 1) / 2)` |
+/// | [`torch_symmetric`](Self::torch_symmetric) | `max(max abs / ((qmax - qmin) / 2), 2^-23)` | `int((qmax + qmin + 1) / 2)` |
 ///
 /// Rounding is to nearest, ties to even. The error of a fitted value is at most half a scale and roundings, for the
 /// zero point moves the range by at most half a step. The least scale of torch's rules turns values below 6e-8 into
 /// zero. Symmetric int8 divides by 127.5, so that the largest value may be clipped by half a step. A range
-/// that spans more than `f32::MAX` has no such scale, and is an error.
+/// that spans more than `f32::MAX`, or so little that the scale would be zero, has no such scale, and is an error; a scale
+/// below 1e-36 is so coarsely rounded that the largest values may be clipped.
 ///
 /// [`range`](Self::range) takes percentiles and deviations as well, but not the search for the least error. Cost: one
 /// pass over the values.
@@ -136,7 +137,8 @@ impl<C: Code> Affine<C> {
             return Err(Error::ScaleOutOfRange { group, scale: exact, stored_as: ScaleType::F32.name() });
         }
         if self.rule == Rule::TorchSymmetric {
-            return Ok((scale, (qmax + qmin + 1).div_euclid(2)));
+            // Towards zero, as Python's `int`.
+            return Ok((scale, (qmax + qmin + 1) / 2));
         }
         // What `clamp(qmin - lo / scale)` rounds to is the integer nearest to it as seen from 0, plus `qmin`: which is
         // a code of the integers from 0 up.

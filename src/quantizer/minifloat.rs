@@ -1,6 +1,6 @@
 //! Floats of few bits.
 
-use super::Levels;
+use super::{Levels, Scale, ScaleRule, ScaleType};
 use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
@@ -213,6 +213,31 @@ impl Minifloat {
             None => sign | (self.last() - code),
         };
         (code < self.level_count()).then_some(bits as u16)
+    }
+}
+
+impl Scale<Minifloat> {
+    /// The OCP microscaling formats (version 1.0, 2023): blocks of 32 with a power of two as scale, which is the one at or
+    /// below the largest magnitude divided by that of the largest number. MXFP4 with [`Minifloat::E2M1`], MXFP6 with
+    /// [`E3M2`](Minifloat::E3M2) or [`E2M3`](Minifloat::E2M3), MXFP8 with [`E4M3`](Minifloat::E4M3) or
+    /// [`E5M2`](Minifloat::E5M2).
+    ///
+    /// ```
+    /// use fewbits::{Coded, Fit, Minifloat, PipelineExt, Scale};
+    ///
+    /// let weights: Vec<f32> = (0..64).map(|i| (i as f32).sin()).collect();
+    /// let mxfp4 = Scale::mx(Minifloat::E2M1).fit(&weights)?;
+    /// assert_eq!(mxfp4.scales(), [0.125, 0.125]); // 1/2 is at or below 0.99..., 4 at or below 6
+    /// assert_eq!(Coded::packed(mxfp4).encode(&weights)?.len(), 32);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn mx(format: Minifloat) -> Self {
+        Self::new(format).per_block(32).scale_type(ScaleType::E8M0).scale_rule(ScaleRule::Floor)
+    }
+
+    /// NVFP4: E2M1 numbers in blocks of 16 with E4M3 scales, to the nearest, times an f32 for all.
+    pub fn nvfp4() -> Self {
+        Self::new(Minifloat::E2M1).per_block(16).scale_type(ScaleType::E4M3).scale_rule(ScaleRule::Nearest)
     }
 }
 

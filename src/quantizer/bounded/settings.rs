@@ -123,6 +123,9 @@ impl<C: Code> ErrorBound<C> {
     /// by bounding each value.
     pub fn fit_range<T: Element>(&self, low: f32, high: f32) -> Result<BoundedQuantizer<C>> {
         check_range(low, high)?;
+        if let Some(&end) = [low, high].iter().find(|end| end.abs() > T::MAX) {
+            return Err(Error::Setting { name: "range", value: end.into(), allowed: "finite values of the element" });
+        }
         let same_sign = low > 0.0 || high < 0.0;
         let nearest = if same_sign { low.abs().min(high.abs()) } else { 0.0 };
         let limits = Limits { low, high, nearest, spacing: Spacing::of(T::DTYPE) };
@@ -248,7 +251,8 @@ fn measured<T: Element>(data: &[T], rmse: f64, limits: &Limits) -> Result<(Law, 
     let keeps = |step: f64| -> Result<Option<Steps>> {
         let Some(steps) = Steps::new(step, low, high) else { return Ok(None) };
         let error = squared_error(data, &steps, &limits.spacing)? / data.len() as f64;
-        Ok((Float::sqrt(error) <= rmse).then_some(steps))
+        // Less by more than what another order of additions could change.
+        Ok((Float::sqrt(error) <= rmse * (1.0 - power_of_two(-40))).then_some(steps))
     };
     // Evenly spread errors have a root mean square of a step over sqrt(12). Others are smaller, such as those of values
     // that all become zero, or a little larger.

@@ -29,8 +29,8 @@ impl Steps {
         let step = f64::from_bits(step.to_bits() >> 33 << 33);
         let (first, last) = (low / step, high / step);
         let farthest = FARTHEST as f64 - 1.0;
-        // A step of zero makes these infinite or NaN.
-        if !(first.abs() < farthest && last.abs() < farthest) {
+        // A step of zero makes these infinite or NaN, and one that is subnormal is no step to store.
+        if step < f64::MIN_POSITIVE || !(first.abs() < farthest && last.abs() < farthest) {
             return None;
         }
         let (first, last) = (round(first) as i64, round(last) as i64);
