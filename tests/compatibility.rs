@@ -8,8 +8,9 @@ mod common;
 
 use common::gaussian;
 use fewbits::{
-    Affine, AffineQuantizer, Blocks, Code, Coded, DType, Describe, Element, ErrorBound, Fit, Frame, FrameWriter, Grid,
-    Limits, Masked, NonFinite, Quantizer, Range, Rounding, ScaleType, Seed, Uniform, bf16, f16,
+    Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, DType, Describe, Element, ErrorBound, Fit, Frame,
+    FrameWriter, Grid, KMeans, Limits, Masked, Minifloat, NonFinite, Quantile, Quantizer, Range, Rounding, Scale,
+    ScaleType, Seed, Uniform, bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -32,6 +33,12 @@ fn affine_largest(values: &[f32]) -> Vec<u8> {
     Frame::encode(&Coded::packed(quantizer), values).unwrap()
 }
 
+fn nf4_high_first(values: &[f16]) -> Vec<u8> {
+    let quantizer = Scale::new(Codebook::nf4()).per_block(64).fit(values).unwrap();
+    let codec = BitPack::new(4).unwrap().high_first().unwrap();
+    Frame::encode(&Coded::new(quantizer, codec), &values[..values.len()]).unwrap()
+}
+
 fn masked<T: Element>(values: &[T], chunk_len: usize) -> Vec<u8> {
     let pipeline = Masked::new(NonFinite::keep().missing(-9999.0), Blocks::uniform(6, 5).unwrap());
     FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(values).unwrap()
@@ -45,6 +52,7 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
     let extremes = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38, 1.0];
     let largest = [65504.0, -65504.0, 65472.0, 1.0].map(f16::from_f32);
     let ties: Vec<f32> = (-14..=14).map(|i| i as f32 / 4.0).collect(); // quarters, at a scale of 1/2
+    let long = gaussian(1000, 98);
     let small: Vec<f16> = (0..200).map(|i| f16::from_bits(i * 37)).chain([f16::from_f32(-3e-7)]).collect();
     let field: [f32; 40] = core::array::from_fn(|i| match i {
         3 | 20..33 => f32::NAN,
@@ -103,6 +111,26 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
         ("lossless-f32", packed(&ErrorBound::rmse(0.0), &data)),
         ("lossless-f16", packed(&ErrorBound::rmse(0.0), &halves)),
         ("lossless-bf16", packed(&ErrorBound::rmse(0.0), &brains)),
+        ("nf4-blocks", packed(&Scale::new(Codebook::nf4()).per_block(64), &data)),
+        ("nf4-blocks-double", packed(&Scale::new(Codebook::nf4()).per_block(3).scale_type(ScaleType::U8), &long)),
+        ("nf4-high-first", nf4_high_first(&halves)),
+        ("quantile-9", packed(&Quantile::new(9), &data)),
+        (
+            "equal-mass-5-blocks-bf16-scales",
+            packed(&Quantile::equal_mass(5).per_block(40).scale_type(ScaleType::Bf16), &data),
+        ),
+        ("k-means-300-u16", packed(&KMeans::new(300).codes::<u16>(), &long)),
+        ("mxfp4", packed(&Scale::mx(Minifloat::E2M1), &data)),
+        ("mxfp6-e3m2", packed(&Scale::mx(Minifloat::E3M2), &data)),
+        ("mxfp6-e2m3-bf16", packed(&Scale::mx(Minifloat::E2M3), &brains)),
+        ("mxfp8-e4m3", packed(&Scale::mx(Minifloat::E4M3), &data)),
+        ("mxfp8-e5m2-f16", packed(&Scale::mx(Minifloat::E5M2), &halves)),
+        ("nvfp4", packed(&Scale::nvfp4(), &data)),
+        ("f16-levels", packed(&Scale::new(Minifloat::F16).codes::<u16>(), &data)),
+        ("bf16-levels-largest-f32", packed(&Scale::new(Minifloat::BF16).codes::<u16>(), &extremes)),
+        ("e4m3-with-offsets", packed(&Scale::new(Minifloat::E4M3).per_axis(&SHAPE, 0).with_offsets(), &data)),
+        ("self-scaled-nf4", Frame::encode(&Blocks::new(Codebook::nf4(), 32).unwrap(), &data).unwrap()),
+        ("self-scaled-e2m1", Frame::encode(&Blocks::new(Minifloat::E2M1, 32).unwrap(), &halves).unwrap()),
         ("masked-f32", masked(&field, 1000)),
         ("masked-bf16-chunked", masked(&field.map(bf16::from_f32), 10)),
         (

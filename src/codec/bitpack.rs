@@ -32,6 +32,7 @@ use core::marker::PhantomData;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BitPack<C> {
     width: u32,
+    high_first: bool,
     code: PhantomData<C>,
 }
 
@@ -41,7 +42,7 @@ impl<C: Code> BitPack<C> {
     /// `width` bits a code: 1 to 32, and at most the bits of `C`.
     pub const fn new(width: u32) -> Result<Self> {
         if 1 <= width && width <= C::BITS {
-            Ok(Self { width, code: PhantomData })
+            Ok(Self { width, high_first: false, code: PhantomData })
         } else {
             Err(Error::Setting {
                 name: "width",
@@ -54,7 +55,36 @@ impl<C: Code> BitPack<C> {
     /// The narrowest packing of a quantizer's codes.
     pub fn of<Q: Quantizer<Code = C> + ?Sized>(quantizer: &Q) -> Self {
         let last = quantizer.level_count().saturating_sub(1);
-        Self { width: (u32::BITS - last.leading_zeros()).clamp(1, C::BITS), code: PhantomData }
+        Self { width: (u32::BITS - last.leading_zeros()).clamp(1, C::BITS), high_first: false, code: PhantomData }
+    }
+
+    /// The first code of a byte in its highest bits instead, for widths of 1, 2 and 4 bits: the nibbles of bitsandbytes,
+    /// the bits of a PNM bitmap.
+    ///
+    /// ```
+    /// use fewbits::{BitPack, CodecExt};
+    ///
+    /// let codec = BitPack::<u8>::new(4)?.high_first()?;
+    /// assert_eq!(codec.encode(&[1, 2, 3])?, [0x12, 0x30]);
+    /// assert_eq!(codec.decode(&[0x12, 0x30], 3)?, [1, 2, 3]);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub const fn high_first(self) -> Result<Self> {
+        if matches!(self.width, 1 | 2 | 4) {
+            return Ok(Self { high_first: true, ..self });
+        }
+        Err(Error::Setting { name: "width, high bits first", value: self.width as f64, allowed: "1, 2 or 4 bits" })
+    }
+
+    /// Turns the order of the codes in each byte around, the last one of `count` included.
+    fn turn(self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = match self.width {
+                4 => byte.rotate_left(4),
+                2 => byte.rotate_left(4) >> 2 & 0x33 | (byte.rotate_left(4) & 0x33) << 2,
+                _ => byte.reverse_bits(),
+            };
+        }
     }
 
     /// Bits of one code.
@@ -62,11 +92,28 @@ impl<C: Code> BitPack<C> {
         self.width
     }
 
+    /// Through a piece of the stack in which bytes are turned; returns the pad bits.
+    fn unpack_turned(self, bytes: &[u8], codes: &mut [C]) -> u8 {
+        const PIECE: usize = 512;
+        let mut turned = [0; PIECE];
+        let mut pad = 0;
+        for (bytes, codes) in bytes.chunks(PIECE).zip(codes.chunks_mut(PIECE * (8 / self.width as usize))) {
+            let turned = &mut turned[..bytes.len()];
+            turned.copy_from_slice(bytes);
+            self.turn(turned);
+            pad |= bits::unpack(self.width, turned, codes);
+        }
+        pad
+    }
+
     fn len(self, count: usize) -> usize {
         let width = self.width as usize;
         (count / 8).saturating_mul(width).saturating_add((count % 8 * width).div_ceil(8))
     }
 }
+
+/// The bit of the width on the wire that says so.
+const HIGH_FIRST: u8 = 1 << 7;
 
 impl<C: Code> Codec for BitPack<C> {
     type Code = C;
@@ -96,27 +143,37 @@ impl<C: Code> Codec for BitPack<C> {
             return Err(Error::Code { index: start.saturating_add(index), code, level_count: 1 << self.width });
         }
         bits::pack(self.width, codes, out);
+        if self.high_first {
+            self.turn(out);
+        }
         Ok(needed)
     }
 
     fn decode_at(&self, _start: usize, bytes: &[u8], codes: &mut [C]) -> Result<usize> {
         let needed = self.len(codes.len());
-        let pad = bits::unpack(self.width, take(bytes, needed)?, codes);
+        let bytes = take(bytes, needed)?;
+        let pad =
+            if self.high_first { self.unpack_turned(bytes, codes) } else { bits::unpack(self.width, bytes, codes) };
         if pad == 0 { Ok(needed) } else { Err(Error::Corrupt { what: "pad bits", found: pad.into() }) }
     }
 }
 
 impl<C: Code> Describe for BitPack<C> {
     fn describe(&self, out: &mut Description) {
-        out.stage(Self::TAG, |out| out.u8(self.width as u8));
+        out.stage(Self::TAG, |out| out.u8(self.width as u8 | if self.high_first { HIGH_FIRST } else { 0 }));
     }
 }
 
 impl<C: Code> Restore for BitPack<C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let width = stages.stage(Self::TAG, "bit packing", Reader::u8)?;
-        match width {
-            0 | 33.. => Err(Error::Corrupt { what: "width", found: width.into() }),
+        let flags = stages.stage(Self::TAG, "bit packing", Reader::u8)?;
+        let corrupt = Error::Corrupt { what: "width", found: flags.into() };
+        if flags & HIGH_FIRST != 0 {
+            let width = flags & !HIGH_FIRST;
+            return Self::new(width.into()).and_then(Self::high_first).map_err(|_| corrupt);
+        }
+        match flags {
+            0 | 33.. => Err(corrupt),
             width if u32::from(width) > C::BITS => {
                 Err(Error::CodeWidth { level_count: 1 << width, code_bits: C::BITS })
             }

@@ -182,7 +182,6 @@ impl Minifloat {
     }
 
     /// The number with these bits; bits above those of the format are ignored.
-    #[expect(clippy::wrong_self_convention, reason = "the format converts, it is not what is converted")]
     pub fn from_bits(self, bits: u16) -> f32 {
         let sign = 1 << (self.bits() - 1);
         let (negative, magnitude) = (u32::from(bits) & sign != 0, u32::from(bits) & (sign - 1));

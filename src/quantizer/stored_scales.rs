@@ -70,7 +70,8 @@ impl Scales {
             for (j, &scale) in wanted.iter().enumerate() {
                 let byte = byte(scale_type, share, scale, rule);
                 let stored = share * number(scale_type, byte);
-                if rule == ScaleRule::Outward && scale > 0.0 && f64::from(stored) > 2.0 * f64::from(scale) {
+                let coarse = rule == ScaleRule::Outward && scale > 0.0 && f64::from(stored) > 2.0 * f64::from(scale);
+                if coarse || !stored.is_finite() {
                     let group = i.saturating_mul(sharing).saturating_add(j);
                     return Err(Error::ScaleOutOfRange { group, scale: scale.into(), stored_as: scale_type.name() });
                 }
@@ -151,12 +152,11 @@ fn share(scale_type: ScaleType, largest: f32) -> f32 {
 /// The byte for a scale, never one that stands for zero.
 fn byte(scale_type: ScaleType, share: f32, scale: f32, rule: ScaleRule) -> u8 {
     let exact = f64::from(scale) / f64::from(share);
-    let nearest = match scale_type {
-        ScaleType::U8 => ((exact + 0.5) as u32).clamp(1, 255) as u8,
-        _ => {
-            let zero = Minifloat::E4M3.level_count() / 2;
-            (Minifloat::E4M3.nearest(exact as f32) - zero).max(1) as u8
-        }
+    let nearest = if scale_type == ScaleType::U8 {
+        ((exact + 0.5) as u32).clamp(1, 255) as u8
+    } else {
+        let zero = Minifloat::E4M3.level_count() / 2;
+        (Minifloat::E4M3.nearest(exact as f32) - zero).max(1) as u8
     };
     // Bytes are in the order of their numbers.
     let short = rule == ScaleRule::Outward && share * number(scale_type, nearest) < scale;

@@ -4,8 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
 use fewbits::{
-    Affine, BitPack, Codec, Error, ErrorBound, Fit, Grid, Quantizer, Range, Result, Rounding, ScaleType, Seed, Uniform,
-    f16,
+    Affine, BitPack, Codebook, Codec, Error, ErrorBound, Fit, Grid, KMeans, Minifloat, Quantile, Quantizer, Range,
+    Result, Rounding, Scale, ScaleType, Seed, Uniform, f16,
 };
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
@@ -100,6 +100,28 @@ pub fn quantizers() -> Vec<Case> {
         cases.push(Case { clips: true, ..case(format!("affine, {rule}, tensor"), settings.clone()) });
         cases.push(Case { clips: true, ..case(format!("affine, {rule}, blocks of 5"), settings.per_block(5)) });
     }
+    for (group, run) in [("tensor", None), ("blocks of 13", Some(13))] {
+        let placed = |name: &str| format!("{name}, {group}");
+        let (quantile, means) = (Quantile::new(9).codes::<u16>(), KMeans::new(300).codes::<u16>());
+        let (quantile, means) = match run {
+            None => (quantile, means),
+            Some(run) => (quantile.per_block(run), means.per_block(run).scale_type(ScaleType::U8)),
+        };
+        cases.push(Case { clips: true, ..case(placed("quantile levels"), quantile) });
+        cases.push(Case { clips: true, ..case(placed("k-means"), means) });
+    }
+    let nf4 = Scale::new(Codebook::nf4()).codes::<u16>();
+    cases.push(case("NF4, blocks of 64", nf4.clone().per_block(64)));
+    cases.push(case("NF4, blocks of 5, double quantization", nf4.clone().per_block(5).scale_type(ScaleType::U8)));
+    // An offset between two values is rounded, by more than a level where values are an ulp apart.
+    cases.push(Case { clips: true, ..case("NF4, offsets", nf4.with_offsets()) });
+    for format in [Minifloat::E2M1, Minifloat::E4M3, Minifloat::F16] {
+        let scale = Scale::new(format).codes::<u16>();
+        cases.push(case(format!("{format:?}, tensor"), scale.clone()));
+        cases.push(case(format!("{format:?}, blocks of 6"), scale.per_block(6).scale_type(ScaleType::E4M3)));
+    }
+    cases.push(Case { clips: true, ..case("MXFP4", Scale::mx(Minifloat::E2M1).codes::<u16>()) });
+    cases.push(Case { clips: true, ..case("NVFP4", Scale::nvfp4().codes::<u16>()) });
     for (name, settings) in [
         ("0.05", ErrorBound::max_abs_error(0.05)),
         ("a hundredth of the range", ErrorBound::max_error_of_range(0.01)),

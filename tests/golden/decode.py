@@ -60,7 +60,7 @@ def splitmix(seed, index):
     return z ^ z >> 31
 
 
-SCALE_SIZES = {0: 4, 1: 2, 2: 1, 3: 2}
+SCALE_SIZES = {0: 4, 1: 2, 2: 1, 3: 2, 4: 1, 5: 1}
 
 
 def scale_of(kind, raw):
@@ -71,6 +71,60 @@ def scale_of(kind, raw):
     if kind == 3:
         return struct.unpack("<f", b"\0\0" + raw)[0]
     return 2.0 ** (raw[0] - 127)
+
+
+FORMATS = [(4, 3, 448.0), (5, 2, 57344.0), (3, 2, 28.0), (2, 3, 7.5), (2, 1, 6.0), (5, 10, 65504.0),
+           (8, 7, (2 - 2.0**-7) * 2.0**127)]
+NF4 = """
+bf800000 bf3239b1 bf066b30 beca32a0 be91a24d be3d353f bdba7871 00000000
+3da2faff 3e24cae3 3e7c04dd 3ead033a 3ee1a4b8 3f1007ab 3f3913b3 3f800000
+"""
+
+
+def magnitude(exponent_bits, mantissa_bits, n):
+    bias = 2 ** (exponent_bits - 1) - 1
+    e, m = n >> mantissa_bits, n & (1 << mantissa_bits) - 1
+    if e == 0:
+        return m * 2.0 ** (1 - bias - mantissa_bits)
+    return (1 + m / 2**mantissa_bits) * 2.0 ** (e - bias)
+
+
+def read_scales(kind, count, side):
+    shared = []
+    if kind == 4:
+        shared = [struct.unpack("<f", side.bytes(4))[0] for _ in range(-(-count // 256))]
+        return [f32(shared[i // 256] * side.u8()) for i in range(count)]
+    if kind == 5:
+        share = struct.unpack("<f", side.bytes(4))[0] if count else 0.0
+        return [f32(share * magnitude(4, 3, side.u8())) for _ in range(count)]
+    return [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
+
+
+def read_levels(stages, side):
+    """The levels in the units of a scale, and their radius."""
+    tag = stages.data[stages.at]
+    if tag == 0x02:
+        first, count = read_grid(stages)
+        return [first + i for i in range(count)], 0.5
+    assert stages.u8() == tag
+    parameters = stages.section()
+    if tag == 0x05:
+        exponent_bits, mantissa_bits, largest = FORMATS[parameters.u8()]
+        assert parameters.finished()
+        numbers = [0.0]
+        while numbers[-1] < largest:
+            numbers.append(magnitude(exponent_bits, mantissa_bits, len(numbers)))
+        return [-x for x in numbers[:0:-1]] + numbers, (numbers[-1] - numbers[-2]) / 2
+    assert tag == 0x06
+    kind = parameters.u8()
+    if kind == 2:
+        levels = [from_bits(0, int(bits, 16)) for bits in NF4.split()]
+    else:
+        levels = [struct.unpack("<f", side.bytes(4))[0] for _ in range(parameters.varint())]
+    assert parameters.finished() and kind <= 2 and all(a < b for a, b in zip(levels, levels[1:]))
+    gaps = [f32(b - a) / 2 for a, b in zip(levels, levels[1:])]
+    ends = [f32(levels[0] + 1), f32(1 - levels[-1])] if kind == 1 else []
+    return levels, max(gaps + ends + [0.0])
 
 
 def read_quantizer(stages, side):
@@ -85,26 +139,24 @@ def read_quantizer(stages, side):
     run, count = read_groups(scaled)
     seed = struct.unpack("<Q", scaled.bytes(8))[0] if flags & 0x20 else None
     assert scaled.finished()
-    kind = flags & 0x0F
-    scales = [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
+    scales = read_scales(flags & 0x0F, count, side)
     offsets = [0.0] * count
     if flags & 0x10:
         offsets = [struct.unpack("<f", side.bytes(4))[0] for _ in range(count)]
 
-    first, levels = read_grid(stages)
+    levels, radius = read_levels(stages, side)
     largest = f32(3.4028234663852886e38)
 
-    ends = (first, first + levels - 1)
+    ends = (levels[0], levels[-1])
     wide = any(
-        overflows((ends[1] - ends[0]) * s)
+        overflows(ends[1] - ends[0]) or overflows(f32(ends[1] - ends[0]) * s)
         or any(overflows(e * s) or overflows(f32(e * s) + o) for e in ends)
         for s, o in zip(scales, offsets)
     )
 
     def value(position, code):
-        assert code < levels
         group = 0 if run is None else (position // run) % count
-        level = code + first
+        level = levels[code]
         if seed is not None:
             level -= (splitmix(seed, position) >> 40) / 2.0**24 - 0.5
         if wide or seed is not None:
@@ -113,7 +165,7 @@ def read_quantizer(stages, side):
 
     def bound(position):
         group = 0 if run is None else (position // run) % count
-        excess = scales[group] * ((0.5 if seed is None else 1.0) + max(abs(ends[0]), abs(ends[1])) * 2.0**-22) + 2.0**-149
+        excess = scales[group] * ((1 if seed is None else 2) * radius + max(abs(ends[0]), abs(ends[1])) * 2.0**-22) + 2.0**-149
         if flags & 0x10:
             excess += 2.0**-23 * max(abs(end * scales[group] + offsets[group]) for end in ends)
         return 2.0 * excess
@@ -134,7 +186,7 @@ def read_zero_points(parameters, stages, side):
     kind = parameters.u8()
     run, count = read_groups(parameters)
     assert parameters.finished()
-    scales = [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
+    scales = read_scales(kind, count, side)
     zeros = [struct.unpack("<H", side.bytes(2))[0] for _ in range(count)]
     first, levels = read_grid(stages)
     assert first == int(first) and all(zero < levels for zero in zeros)
@@ -237,25 +289,25 @@ def unpack(data, width, count):
     return [bits >> (i * width) & ((1 << width) - 1) for i in range(count)]
 
 
-def read_blocks(stages):
+def read_blocks(stages, side):
     """A function from the stream of some values to pairs of an f32 value and the excess that narrowing allows."""
     tag, blocks = stages.u8(), stages.section()
     assert tag == 0x10
     kind, block = blocks.u8(), blocks.varint()
     assert blocks.finished()
-    first, levels = read_grid(stages)
-    width = max(1, (levels - 1).bit_length())
+    levels, radius = read_levels(stages, side)
+    first, last = levels[0], levels[-1]
+    width = max(1, (len(levels) - 1).bit_length())
 
     def values(data, count):
         stream, out = Reader(data), []
         for start in range(0, count, block):
             scale = scale_of(kind, stream.bytes(SCALE_SIZES[kind]))
             here = min(block, count - start)
-            bound = 2.0 * (scale * (0.5 + max(abs(first), abs(first + levels - 1)) * 2.0**-22) + 2.0**-149)
+            bound = 2.0 * (scale * (radius + max(abs(first), abs(last)) * 2.0**-22) + 2.0**-149)
             for code in unpack(stream.bytes((here * width + 7) // 8), width, here):
-                assert code < levels
-                wide = any(overflows(x * scale) for x in (first, first + levels - 1, levels - 1))
-                x = (first + code) * scale
+                wide = any(overflows(x * scale) for x in (first, last, last - first))
+                x = levels[code] * scale
                 out.append((f32(min(max(x, -LARGEST[0]), LARGEST[0])) if wide else f32(x), bound))
         assert stream.finished()
         return out
@@ -268,9 +320,15 @@ def read_codec(stages):
     assert tag == 0x40
     width = codec.u8()
     assert codec.finished()
+    high_first, width = width >= 128, width & 127
+    assert not high_first or width in (1, 2, 4)
+
+    def turned(byte):
+        bits = f"{byte:08b}"
+        return int("".join(bits[i : i + width] for i in range(8 - width, -1, -width)), 2)
 
     def codes(data, count):
-        return unpack(data, width, count)
+        return unpack(bytes(map(turned, data)) if high_first else data, width, count)
 
     return codes
 
@@ -350,7 +408,7 @@ def decode(data):
         assert policy.finished()
         masks += kept >= 2
     if stages.data[stages.at] == 0x10:
-        blocks = read_blocks(stages)
+        blocks = read_blocks(stages, side)
 
         def values(_, data, number):
             return blocks(data, number)

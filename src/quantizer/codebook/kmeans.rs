@@ -151,8 +151,8 @@ fn best_begins(
     }
     let end = usize::midpoint(from, to);
     let (mut best, mut begin) = (f64::INFINITY, low);
-    for i in low..=high.min(end - 1) {
-        let cost = costs[i] + points.cost(i, end);
+    for (i, cost) in costs.iter().enumerate().take(high.min(end - 1) + 1).skip(low) {
+        let cost = cost + points.cost(i, end);
         if cost < best {
             (best, begin) = (cost, i);
         }
