@@ -5,8 +5,8 @@
 //! Every figure is that of a whole frame, decoded again.
 
 use fewbits::{
-    Affine, Blocks, Coded, ErrorBound, ErrorStats, Fit, Frame, Grid, Masked, NonFinite, Pipeline, Quantizer, Range,
-    Result, Rounding, ScaleType, Seed, Uniform, bits_per_value,
+    Affine, Blocks, Codebook, Coded, ErrorBound, ErrorStats, Fit, Frame, Grid, KMeans, Masked, Minifloat, NonFinite,
+    Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType, Seed, Uniform, bits_per_value,
 };
 
 const ROWS: usize = 512;
@@ -33,6 +33,32 @@ fn main() -> Result<()> {
     uniform("2, mid-rise, blocks of 32, bf16 scales", &mid_rise, &weights)?;
     let one_bit = Uniform::new(1).mid_rise().per_block(32).scale_type(ScaleType::Bf16).range(Range::Mse);
     uniform("1, mid-rise, blocks of 32, bf16 scales, least error", &one_bit, &weights)?;
+    for (name, settings) in [("equal mass", Quantile::equal_mass(16)), ("by density, gamma 1/3", Quantile::new(16))] {
+        pipeline(&format!("4, {name}"), &Coded::packed(settings.fit(&weights)?), &weights)?;
+    }
+    for bits in [4, 3, 2] {
+        let means = KMeans::new(1 << bits);
+        pipeline(&format!("{bits}, k-means"), &Coded::packed(means.fit(&weights)?), &weights)?;
+        let rows = means.clone().per_axis(&SHAPE, 0);
+        pipeline(&format!("{bits}, k-means, per row"), &Coded::packed(rows.fit(&weights)?), &weights)?;
+        let blocks = means.per_block(32).scale_type(ScaleType::Bf16);
+        pipeline(&format!("{bits}, k-means, blocks of 32"), &Coded::packed(blocks.fit(&weights)?), &weights)?;
+    }
+    let nf4 = Scale::new(Codebook::nf4()).per_block(64);
+    let double = nf4.clone().scale_type(ScaleType::U8).scale_rule(ScaleRule::Nearest);
+    for (name, settings) in
+        [("4, NF4, blocks of 64, f32 scales", nf4), ("4, NF4, blocks of 64, double quantization", double)]
+    {
+        pipeline(name, &Coded::packed(settings.fit(&weights)?), &weights)?;
+    }
+    for (name, settings) in [
+        ("4, MXFP4", Scale::mx(Minifloat::E2M1)),
+        ("4, NVFP4", Scale::nvfp4()),
+        ("6, MXFP6, E2M3", Scale::mx(Minifloat::E2M3)),
+        ("8, MXFP8, E4M3", Scale::mx(Minifloat::E4M3)),
+    ] {
+        pipeline(name, &Coded::packed(settings.fit(&weights)?), &weights)?;
+    }
     let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
     pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;
 

@@ -1,6 +1,9 @@
 //! The methods, in one table.
 
-use fewbits::{Affine, Blocks, Code, Coded, Element, ErrorBound, Fit, Frame, Grid, Range, Result, ScaleType, Uniform};
+use fewbits::{
+    Affine, Blocks, Codebook, Coded, Element, ErrorBound, Fit, Frame, Grid, KMeans, Minifloat, Quantile, Quantizer,
+    Range, Result, Scale, ScaleType, Uniform,
+};
 use std::ops::RangeInclusive;
 
 /// What a method is given.
@@ -33,9 +36,18 @@ impl<T: Element> Method<T> {
         Self::new("torch-affine-row", 1..=16, torch_affine),
         Self::new("max-error-of-range", 1..=16, |i| {
             // As many levels as codes of so many bits have, or one more.
-            let settings = ErrorBound::max_error_of_range(0.5 / f64::from((1_u32 << i.bits) - 1));
-            Frame::encode(&Coded::packed(settings.fit(i.values)?), i.values)
+            fitted(&ErrorBound::max_error_of_range(0.5 / f64::from((1_u32 << i.bits) - 1)), i)
         }),
+        Self::new("equal-mass", 1..=16, |i| placed(i, |levels| Quantile::equal_mass(levels).codes::<u16>())),
+        Self::new("density", 1..=16, |i| placed(i, |levels| Quantile::new(levels).codes::<u16>())),
+        Self::new("k-means", 1..=16, |i| placed(i, |levels| KMeans::new(levels).codes::<u16>())),
+        Self::new("k-means-block32-bf16", 1..=16, |i| {
+            placed(i, |levels| KMeans::new(levels).per_block(32).scale_type(ScaleType::Bf16).codes::<u16>())
+        }),
+        Self::new("nf4-block64-bf16", 4..=4, |i| fitted(&nf4().scale_type(ScaleType::Bf16), i)),
+        Self::new("nf4-block64-double", 4..=4, |i| fitted(&nf4().scale_type(ScaleType::U8), i)),
+        Self::new("mxfp4", 4..=4, |i| fitted(&Scale::mx(Minifloat::E2M1), i)),
+        Self::new("nvfp4", 4..=4, |i| fitted(&Scale::nvfp4(), i)),
         Self::new("symmetric-block32-e8m0", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::E8M0))),
     ];
 
@@ -54,7 +66,20 @@ fn torch_affine<T: Element>(input: &Input<'_, T>) -> Result<Vec<u8>> {
     let half = 1 << (input.bits - 1);
     let settings = Affine::torch(Grid::new(-half, half - 1)?).codes::<u16>();
     let settings = if input.shape.len() < 2 { settings } else { settings.per_axis(input.shape, 0) };
-    Frame::encode(&Coded::packed(settings.fit(input.values)?), input.values)
+    fitted(&settings, input)
+}
+
+/// The levels of NF4 as they are used.
+fn nf4() -> Scale<Codebook> {
+    Scale::new(Codebook::nf4()).per_block(64)
+}
+
+/// As many levels as there are codes, placed by the data.
+fn placed<T: Element, S>(input: &Input<'_, T>, settings: impl FnOnce(usize) -> S) -> Result<Vec<u8>>
+where
+    S: Fit<T, Fitted: Quantizer>,
+{
+    fitted(&settings(1 << input.bits), input)
 }
 
 /// One scale for each index of the first axis; vectors and scalars, which have no rows, get one for all.
@@ -65,9 +90,9 @@ fn per_row(uniform: Uniform, shape: &[usize]) -> Uniform {
 /// A uniform quantizer with the narrowest codes that hold its bits.
 fn uniform<T: Element>(input: &Input<'_, T>, settings: impl FnOnce(Uniform) -> Uniform) -> Result<Vec<u8>> {
     let settings = settings(Uniform::new(input.bits));
-    if input.bits <= u8::BITS { packed(&settings, input) } else { packed(&settings.codes::<u16>(), input) }
+    if input.bits <= u8::BITS { fitted(&settings, input) } else { fitted(&settings.codes::<u16>(), input) }
 }
 
-fn packed<T: Element, C: Code>(settings: &Uniform<C>, input: &Input<'_, T>) -> Result<Vec<u8>> {
+fn fitted<T: Element, S: Fit<T, Fitted: Quantizer>>(settings: &S, input: &Input<'_, T>) -> Result<Vec<u8>> {
     Frame::encode(&Coded::packed(settings.fit(input.values)?), input.values)
 }

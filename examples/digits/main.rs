@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("method                   bits  bits/value  SQNR dB  accuracy %  fine-tuned %");
     for bits in BITS {
         println!();
-        for method in &METHODS {
+        for method in METHODS.iter().filter(|method| method.bits.contains(&bits)) {
             print_row(&network, method, bits, &training_set, &test_set)?;
         }
     }

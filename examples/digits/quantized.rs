@@ -75,9 +75,8 @@ impl CodedLayer {
     pub(crate) fn new(layer: &Layer, bits: u32) -> Result<Self> {
         let quantizer = per_row(bits, layer).fit(&layer.weights)?;
         // Code 0 is the lowest level. Counted from zero instead, levels are -127 to 127 at most, which an i8 holds.
-        let lowest = quantizer.unit().min();
-        let codes = quantizer.quantize(&layer.weights)?.into_iter().map(|code| (i32::from(code) + lowest) as i8);
-        Ok(Self { codes: codes.collect(), scales: quantizer.scales().to_vec(), biases: layer.biases.clone() })
+        let codes = quantizer.unit().to_integers(&quantizer.quantize(&layer.weights)?)?;
+        Ok(Self { codes, scales: quantizer.scales().to_vec(), biases: layer.biases.clone() })
     }
 }
 
