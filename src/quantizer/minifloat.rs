@@ -47,6 +47,11 @@ pub enum Overflow {
 /// [`Rounding`](super::Rounding) says. [`code_of`](Self::code_of) and [`bits_of`](Self::bits_of) lead from bit patterns
 /// to codes and back.
 ///
+/// Numbers are those of `ml_dtypes`, on all patterns and for all f16. It differs, by design, in what is no number: its
+/// 8-bit formats never saturate (as [`Overflow::NonFinite`]) and the others always (as [`Overflow::Saturate`]), NaN becomes
+/// a zero there in formats without NaN, which is `None` here, and its conversion to E8M0 rounds to nearest, where scales
+/// are rounded outward.
+///
 /// E8M0, which has neither sign nor mantissa nor zero, is for scales: [`ScaleType::E8M0`](super::ScaleType::E8M0).
 ///
 /// ```
