@@ -5,8 +5,9 @@
 //! Every figure is that of a whole frame, decoded again.
 
 use fewbits::{
-    Affine, Blocks, Codebook, Coded, ErrorBound, ErrorStats, Fit, Frame, Grid, KMeans, Masked, Minifloat, NonFinite,
-    Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType, Seed, Uniform, bits_per_value,
+    Affine, Blocks, Codebook, Coded, ErrorBound, ErrorStats, Fit, Frame, Grid, Hadamard, KMeans, Masked, Minifloat,
+    NonFinite, Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType, Seed, Then,
+    Uniform, bits_per_value,
 };
 
 const ROWS: usize = 512;
@@ -58,6 +59,12 @@ fn main() -> Result<()> {
         ("8, MXFP8, E4M3", Scale::mx(Minifloat::E4M3)),
     ] {
         pipeline(name, &Coded::packed(settings.fit(&weights)?), &weights)?;
+    }
+    let rotation = Hadamard::new(128, Seed::new(9))?;
+    for bits in [4, 3, 2] {
+        let rotated = Then::new(rotation, KMeans::new(1 << bits).per_block(128).scale_type(ScaleType::Bf16));
+        let name = format!("{bits}, Hadamard 128, k-means, blocks of 128");
+        pipeline(&name, &Coded::packed(rotated.fit(&weights)?), &weights)?;
     }
     let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
     pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;

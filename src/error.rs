@@ -31,6 +31,14 @@ pub enum Error {
         /// What can be asked for.
         allowed: &'static str,
     },
+    /// A setting does not go with the others.
+    #[error("{setting} cannot be had here: {remedy}")]
+    Unsuited {
+        /// The setting.
+        setting: &'static str,
+        /// Why, and what to choose.
+        remedy: &'static str,
+    },
     /// There are no values to look at.
     #[error("there are no values: the slice, or an axis of its shape, is empty; give at least one")]
     Empty,
@@ -75,6 +83,12 @@ pub enum Error {
         index: usize,
         /// The value.
         value: f32,
+    },
+    /// A coefficient of a transform is beyond the largest f32.
+    #[error("coefficient {index} of the transform exceeds the largest f32; divide the values by a power of two first")]
+    CoefficientOverflow {
+        /// Its position among the coefficients.
+        index: usize,
     },
     /// The scale that the data needs cannot be stored.
     #[error(
@@ -228,12 +242,14 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Setting { .. }
+            | Self::Unsuited { .. }
             | Self::Empty
             | Self::NonFinite { .. }
             | Self::Length { .. }
             | Self::Unaligned { .. }
             | Self::BeyondFit { .. }
             | Self::BeyondRange { .. }
+            | Self::CoefficientOverflow { .. }
             | Self::ScaleOutOfRange { .. }
             | Self::Parameter { .. }
             | Self::Code { .. }

@@ -18,10 +18,12 @@ mod groups;
 mod kernel;
 mod memory;
 mod non_finite;
+mod seed;
 mod wire;
 
-// In the order of the flow: what values are like -> codes -> bytes -> bytes that describe themselves.
+// In the order of the flow: what values are like -> coefficients -> codes -> bytes -> bytes that describe themselves.
 mod calibrate;
+mod transform;
 mod quantizer;
 mod codec;
 mod pipeline;
@@ -41,14 +43,17 @@ pub use fit::Fit;
 pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
 pub use non_finite::NonFinite;
+pub use seed::Seed;
 pub use wire::{FORMAT_VERSION, Reader, Writer};
 
 pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
 
+pub use transform::{Guarantee, Hadamard, Transform, TransformExt};
+
 pub use quantizer::{
     Affine, AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, ErrorBound, Grid, KMeans, Levels,
     Minifloat, Overflow, Quantile, Quantizer, QuantizerExt, Range, Representative, Rounding, Scale, ScaleRule,
-    ScaleType, Scaled, Scales, Seed, Uniform, UniformQuantizer,
+    ScaleType, Scaled, Scales, Then, Uniform, UniformQuantizer,
 };
 
 pub use codec::{BitPack, Codec, CodecExt};

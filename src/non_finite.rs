@@ -66,7 +66,8 @@ impl NonFinite {
         Self { policy: Policy::Refuse, missing: None }
     }
 
-    /// Infinities become the largest finite value; NaN is an error.
+    /// Infinities become the largest finite value; NaN is an error. Not for an [`ErrorBound`](crate::ErrorBound), which has
+    /// no level for what is outside of its range.
     pub const fn saturate() -> Self {
         Self { policy: Policy::Saturate, missing: None }
     }

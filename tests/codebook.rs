@@ -6,7 +6,7 @@ use common::{Random, data_sets, gaussian, quantizers};
 use fewbits::{
     BitPack, Codebook, CodebookQuantizer, CodecExt, Coded, Describe, Error, ErrorStats, Fit, Frame, Histogram, KMeans,
     Levels, Minifloat, NonFinite, Quantile, QuantileMethod, Quantiles, Quantizer, QuantizerExt, Range, Representative,
-    Restore, Scale, ScaleRule, ScaleType, Scales, f16,
+    Restore, Scale, ScaleRule, ScaleType, Scales, Uniform, f16,
 };
 use proptest::prelude::*;
 
@@ -225,6 +225,60 @@ fn no_start_of_lloyd_beats_the_dynamic_program() {
     }
 }
 
+/// Values whose bits mostly agree: a density that looks at leading bits alone would see a few of them.
+#[test]
+fn values_far_from_zero_have_levels_as_good_as_any() {
+    let noise = gaussian(20_000, 41);
+    for (center, spread) in [(280.0, 1.2), (1000.0, 1.2), (280.0, 14.0), (1e6, 30.0), (-1.5, 0.01), (0.0, 1e-40)] {
+        let values: Vec<f32> = noise.iter().map(|x| center + spread * x).collect();
+        for levels in [4, 16, 64, 256] {
+            let bits = usize::ilog2(levels);
+            let even = Uniform::new(bits).asymmetric().codes::<u16>().fit(&values).unwrap();
+            let even = ErrorStats::measure(&values, &even.fake_quantize(&values).unwrap()).unwrap().rmse();
+            let means = KMeans::new(levels).codes::<u16>().fit(&values).unwrap();
+            let density = Quantile::new(levels).codes::<u16>().fit(&values).unwrap();
+            let (means, density) = (mse(&means, &values).sqrt(), mse(&density, &values).sqrt());
+            assert!(
+                means < even && density < even * 1.05,
+                "{levels} at {center} ± {spread}: {means}, {density}, {even}"
+            );
+        }
+        let equal = Quantile::equal_mass(16).fit(&values).unwrap();
+        let mut counts = [0; 16];
+        let mut sorted = values.clone();
+        sorted.sort_unstable_by(f32::total_cmp);
+        // Means lie inside of their masses.
+        for (level, part) in equal.unit().values().iter().zip(sorted.chunks(1250)) {
+            counts[0] += usize::from(part[0] <= *level && *level <= part[1249]);
+        }
+        assert!(equal.level_count() < 16 || counts[0] > 12, "{counts:?} at {center}");
+        let mut histogram = Histogram::with_mantissa_bits(10).unwrap();
+        histogram.add(&values).unwrap();
+        assert!(KMeans::new(16).fit(&[histogram]).unwrap().level_count() == 16 || center != 280.0);
+    }
+}
+
+#[test]
+fn parts_of_every_scale_type_build_the_same_quantizer() {
+    let data = gaussian(1000, 43);
+    for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::Bf16, ScaleType::E8M0, ScaleType::U8, ScaleType::E4M3]
+    {
+        let quantizer = Scale::new(Codebook::nf4()).per_block(50).scale_type(scale_type).fit(&data).unwrap();
+        let scales = quantizer.stored_scales();
+        assert_eq!(scales.to_bytes().len(), 20 * scale_type.size());
+        let again = if scales.shared().is_empty() {
+            Scales::new(scale_type, scales.values().to_vec()).unwrap()
+        } else {
+            Scales::two_level(scale_type, scales.shared().to_vec(), scales.to_bytes()).unwrap()
+        };
+        let rebuilt =
+            CodebookQuantizer::<u8>::new(quantizer.unit().clone(), *quantizer.groups(), again, vec![]).unwrap();
+        assert_eq!(rebuilt, quantizer, "{scale_type}");
+    }
+    let nf4 = Codebook::nf4();
+    assert_eq!(Codebook::new(nf4.values().to_vec()).unwrap(), nf4);
+}
+
 /// The least squared error of all ways to cut sorted values into intervals.
 fn brute_force(sorted: &[f32], levels: usize) -> f64 {
     if levels == 0 {
@@ -261,7 +315,7 @@ fn every_fit_restores_and_travels() {
     // One histogram, one scale for all.
     let mut all = histogram();
     all.add(&data).unwrap();
-    assert!(matches!(KMeans::new(4).per_block(8).fit(&[all.clone()]), Err(Error::Setting { .. })));
+    assert!(matches!(KMeans::new(4).per_block(8).fit(&[all.clone()]), Err(Error::Unsuited { .. })));
     assert_eq!(KMeans::new(4).fit(&[histogram()]), Err(Error::Empty));
     assert!(matches!(Quantile::new(4).fit(&[all.clone(), all]), Err(Error::Length { .. })));
 }
@@ -273,7 +327,16 @@ fn settings_out_of_range_are_refused() {
     assert!(refused(Quantile::new(0).fit(&data)) && refused(KMeans::new(0).fit(&data)));
     assert!(refused(Quantile::at(&[]).fit(&data)) && refused(Quantile::at(&[0.5, 1.1]).fit(&data)));
     assert!(refused(Quantile::new(4).gamma(-0.1).fit(&data)) && refused(Quantile::new(4).gamma(f64::NAN).fit(&data)));
-    assert!(refused(Quantile::new(4).range(Range::Mse).fit(&data)));
+    // Settings that would be ignored are refused.
+    let unsuited = |result: fewbits::Result<CodebookQuantizer>| matches!(result, Err(Error::Unsuited { .. }));
+    assert!(unsuited(Quantile::new(4).range(Range::Mse).fit(&data)));
+    assert!(unsuited(Quantile::new(4).range(Range::Percentile(0.9)).fit(&data)));
+    assert!(unsuited(KMeans::new(4).scale_type(ScaleType::Bf16).fit(&data)));
+    assert!(unsuited(KMeans::new(4).scale_rule(ScaleRule::Nearest).fit(&data)));
+    assert!(unsuited(Quantile::at(&[0.5]).gamma(0.5).fit(&data)));
+    assert!(unsuited(Quantile::at(&[0.5]).representative(Representative::Median).fit(&data)));
+    let floor = Scale::new(Codebook::nf4()).with_offsets().scale_rule(ScaleRule::Floor);
+    assert!(unsuited(floor.fit(&data)));
     assert_eq!(KMeans::new(300).fit(&data), Err(Error::CodeWidth { level_count: 300, code_bits: 8 }));
     assert_eq!(Quantile::new(4).fit(&[0.0_f32; 0]), Err(Error::Empty));
     assert_eq!(Quantile::new(4).fit(&[0.0_f32, f32::NAN]), Err(Error::NonFinite { index: 1 }));

@@ -9,8 +9,8 @@ mod common;
 use common::gaussian;
 use fewbits::{
     Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, DType, Describe, Element, ErrorBound, Fit, Frame,
-    FrameWriter, Grid, KMeans, Limits, Masked, Minifloat, NonFinite, Quantile, Quantizer, Range, Rounding, Scale,
-    ScaleType, Seed, Uniform, bf16, f16,
+    FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite, Quantile, Quantizer, Range, Rounding,
+    Scale, ScaleType, Seed, Then, Uniform, bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -37,6 +37,12 @@ fn nf4_high_first(values: &[f16]) -> Vec<u8> {
     let quantizer = Scale::new(Codebook::nf4()).per_block(64).fit(values).unwrap();
     let codec = BitPack::new(4).unwrap().high_first().unwrap();
     Frame::encode(&Coded::new(quantizer, codec), &values[..values.len()]).unwrap()
+}
+
+fn chunked_rotation(rotation: &Hadamard, values: &[f16]) -> Vec<u8> {
+    let settings = Then::new(*rotation, Scale::new(Codebook::nf4()).per_block(64).scale_type(ScaleType::Bf16));
+    let pipeline = Coded::packed(settings.fit(values).unwrap());
+    FrameWriter::new(&pipeline).chunk_len(128).encode(values).unwrap()
 }
 
 fn masked<T: Element>(values: &[T], chunk_len: usize) -> Vec<u8> {
@@ -128,6 +134,7 @@ fn newest() -> Vec<(&'static str, Vec<u8>)> {
 /// Quantizers that are not uniform under scales, and those of other libraries.
 fn newest_of_other_kinds() -> Vec<(&'static str, Vec<u8>)> {
     let (data, long) = (gaussian(LEN, 99), gaussian(1000, 98));
+    let rotation = Hadamard::new(128, Seed::new(1234)).unwrap();
     let halves: Vec<f16> = data.iter().map(|&x| f16::from_f32(x)).collect();
     let brains: Vec<bf16> = data.iter().map(|&x| bf16::from_f32(x)).collect();
     let small: Vec<f16> = (0..200).map(|i| f16::from_bits(i * 37)).chain([f16::from_f32(-3e-7)]).collect();
@@ -151,6 +158,18 @@ fn newest_of_other_kinds() -> Vec<(&'static str, Vec<u8>)> {
         ("nf4-blocks", packed(&Scale::new(Codebook::nf4()).per_block(64), &data)),
         ("nf4-blocks-double", packed(&Scale::new(Codebook::nf4()).per_block(3).scale_type(ScaleType::U8), &long)),
         ("nf4-high-first", nf4_high_first(&halves)),
+        ("hadamard-128-uniform-4-blocks", packed(&Then::new(rotation, Uniform::new(4).per_block(64)), &long)),
+        ("hadamard-128-nf4-f16-chunked", chunked_rotation(&rotation, &halves)),
+        (
+            "hadamard-16-hadamard-4-k-means-bf16",
+            packed(
+                &Then::new(
+                    Hadamard::new(16, Seed::new(7)).unwrap(),
+                    Then::new(Hadamard::new(4, Seed::new(8)).unwrap(), KMeans::new(6)),
+                ),
+                &brains,
+            ),
+        ),
         ("quantile-9", packed(&Quantile::new(9), &data)),
         (
             "equal-mass-5-blocks-bf16-scales",

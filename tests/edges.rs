@@ -72,7 +72,7 @@ fn subnormal_values_are_exact_at_their_own_spacing() {
 #[test]
 fn the_whole_range_of_f32() {
     let values = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38];
-    for case in quantizers().into_iter().filter(|case| !case.clips) {
+    for case in quantizers().into_iter().filter(|case| !case.clips && !case.mixes) {
         let Some(quantizer) = case.fitted(&values) else { continue };
         let restored = quantizer.fake_quantize(&values).unwrap();
         for (i, (x, y)) in values.iter().zip(&restored).enumerate() {

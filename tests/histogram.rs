@@ -4,8 +4,8 @@ mod common;
 
 use common::{Random, data_sets, gaussian};
 use fewbits::{
-    Affine, DType, Error, ErrorKind, ErrorStats, Fit, Grid, Groups, Histogram, Quantiles, QuantizerExt, Range, Scale,
-    Uniform, UniformQuantizer, bf16, f16,
+    Affine, DType, Error, ErrorKind, ErrorStats, Fit, Grid, Groups, Histogram, NonFinite, Quantiles, QuantizerExt,
+    Range, Scale, Uniform, UniformQuantizer, bf16, f16,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -178,7 +178,7 @@ fn histograms_of_groups_are_those_of_their_values() {
     for axis in 0..3 {
         let groups = Groups::axis(&[3, 50, 4], axis).unwrap();
         let mut together = vec![Histogram::new(); groups.count()];
-        Histogram::add_grouped(&mut together, &groups, &data).unwrap();
+        Histogram::add_grouped(&mut together, &groups, NonFinite::refuse(), &data).unwrap();
         for (group, histogram) in together.iter().enumerate() {
             let values: Vec<f32> = (0..data.len()).filter(|&i| groups.group_of(i) == group).map(|i| data[i]).collect();
             assert_eq!(*histogram, of(&values), "axis {axis}, group {group}");
@@ -190,12 +190,18 @@ fn histograms_of_groups_are_those_of_their_values() {
         assert!(loss < 0.1, "axis {axis}: {loss} dB");
         // Partial rows, other counts and bad values change nothing.
         let before = together.clone();
-        assert!(Histogram::add_grouped(&mut together[1..], &groups, &data).is_err());
-        assert!(Histogram::add_grouped(&mut together, &groups, &[1.0, f32::NAN].repeat(300)).is_err());
+        let strict = NonFinite::refuse();
+        assert!(Histogram::add_grouped(&mut together[1..], &groups, strict, &data).is_err());
+        let mixed = [1.0, f32::NAN, 2.0].repeat(200);
+        assert!(Histogram::add_grouped(&mut together, &groups, strict, &mixed).is_err());
         assert_eq!(together, before);
+        let mut present = vec![Histogram::new(); groups.count()];
+        Histogram::add_grouped(&mut present, &groups, NonFinite::keep(), &mixed).unwrap();
+        assert_eq!(present.iter().map(Histogram::count).sum::<u64>(), 400);
     }
     let columns = Groups::axis(&[1, 3], 1).unwrap();
-    assert!(Histogram::add_grouped(&mut vec![Histogram::new(); 3], &columns, &[1.0_f32, 2.0]).is_err());
+    let mut three = vec![Histogram::new(); 3];
+    assert!(Histogram::add_grouped(&mut three, &columns, NonFinite::refuse(), &[1.0_f32, 2.0]).is_err());
 }
 
 #[test]

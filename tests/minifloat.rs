@@ -4,7 +4,7 @@ mod common;
 
 use common::{Random, all_f16, data_sets, gaussian};
 use fewbits::{
-    Blocks, Describe, Fit, Levels, Minifloat, Overflow, PipelineExt, QuantizerExt, Rounding, Scale, ScaleType, Scales,
+    Blocks, Error, Fit, Levels, Minifloat, Overflow, PipelineExt, QuantizerExt, Rounding, Scale, ScaleType, Scales,
     Seed, bf16, f16,
 };
 
@@ -71,8 +71,7 @@ fn every_exponent_is_a_scale() {
         let scales = Scales::new(ScaleType::E8M0, vec![f32::from_bits(value)]).unwrap();
         let levels = Scale::new(Minifloat::E2M1).scale_type(ScaleType::E8M0).fit(&[0.0_f32]).unwrap();
         let quantizer = fewbits::Scaled::<Minifloat>::new(*levels.unit(), *levels.groups(), scales, vec![]).unwrap();
-        let bytes = quantizer.to_bytes();
-        assert_eq!(usize::from(bytes[bytes.len() - 5]), exponent);
+        assert_eq!(quantizer.stored_scales().to_bytes(), [exponent as u8]);
     }
 }
 
@@ -136,6 +135,27 @@ fn levels_are_the_finite_numbers_in_order_and_the_nearest_wins() {
             assert_eq!(format.nearest(x.to_f32()), format.code_of(bits).unwrap());
         }
     }
+}
+
+#[test]
+fn patterns_and_codes_are_two_views() {
+    for (name, format) in FORMATS.into_iter().take(5) {
+        let codes: Vec<u8> = (0..format.level_count()).map(|code| code as u8).collect();
+        let (mut patterns, mut again) = (vec![0_u8; codes.len()], vec![0_u8; codes.len()]);
+        format.to_patterns_into(&codes, &mut patterns).unwrap();
+        format.to_codes_into(&patterns, &mut again).unwrap();
+        assert_eq!(again, codes, "{name}");
+        assert!(patterns.iter().zip(&codes).all(|(&p, &c)| format.from_bits(p.into()) == format.level(c.into())));
+    }
+    let mut codes = [0_u8; 2];
+    let bad = |error: fewbits::Result<()>| matches!(error, Err(Error::Parameter { index: 1, .. }));
+    assert!(bad(Minifloat::E4M3.to_codes_into(&[0_u8, 0x7f], &mut codes)));
+    assert!(bad(Minifloat::E5M2.to_codes_into(&[0_u8, 0xfc], &mut codes)));
+    assert!(bad(Minifloat::E2M1.to_codes_into(&[15_u8, 16], &mut codes)));
+    assert!(bad(Minifloat::E4M3.to_codes_into(&[0_i16, -1], &mut codes)));
+    assert!(matches!(Minifloat::F16.to_codes_into(&[0_u16], &mut [0_u8]), Err(Error::CodeWidth { .. })));
+    assert!(matches!(Minifloat::F16.to_patterns_into(&[0_u16], &mut [0_u8]), Err(Error::Setting { .. })));
+    assert!(matches!(Minifloat::E2M1.to_patterns_into(&[15_u8], &mut [0_u8]), Err(Error::Code { .. })));
 }
 
 #[test]

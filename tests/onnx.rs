@@ -195,7 +195,7 @@ fn ranges_as_observers_choose_them() {
         assert_eq!(settings.fit(&[-2.5_f32, 0.5, 3.0]).unwrap(), settings.fit_range(-2.5, 3.0).unwrap());
         assert!(matches!(settings.fit_range(1.0, f32::NAN), Err(Error::Setting { name: "range", .. })));
         let refused = settings.range(Range::Mse).fit(&data).unwrap_err();
-        assert!(matches!(refused, Error::Setting { name: "range", .. }), "{refused}");
+        assert!(matches!(refused, Error::Unsuited { .. }), "{refused}");
     }
 }
 

@@ -48,7 +48,10 @@ fn values_within_the_fitted_range_pass_everything() {
         if case.clips {
             continue;
         }
-        assert_eq!(quantizer.straight_through(&data, &upstream).unwrap(), upstream, "{}", case.name);
+        let gradient = quantizer.straight_through(&data, &upstream).unwrap();
+        // There and back through a transform, with its roundings.
+        let rounding = if case.mixes { 1e-6 } else { 0.0 };
+        assert!(gradient.iter().zip(&upstream).all(|(a, b)| (a - b).abs() <= rounding), "{}", case.name);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The methods, in one table.
 
 use fewbits::{
-    Affine, Blocks, Codebook, Coded, Element, ErrorBound, Fit, Frame, Grid, KMeans, Minifloat, Quantile, Quantizer,
-    Range, Result, Scale, ScaleType, Uniform,
+    Affine, Blocks, Codebook, Coded, Element, ErrorBound, Fit, Frame, Grid, Hadamard, KMeans, Minifloat, Quantile,
+    Quantizer, Range, Result, Scale, ScaleRule, ScaleType, Seed, Then, Uniform,
 };
 use std::ops::RangeInclusive;
 
@@ -44,8 +44,14 @@ impl<T: Element> Method<T> {
         Self::new("k-means-block32-bf16", 1..=16, |i| {
             placed(i, |levels| KMeans::new(levels).per_block(32).scale_type(ScaleType::Bf16).codes::<u16>())
         }),
+        Self::new("hadamard128-k-means-block128", 1..=16, |i| {
+            let levels = KMeans::new(1 << i.bits).per_block(128).scale_type(ScaleType::Bf16).codes::<u16>();
+            fitted(&Then::new(Hadamard::new(128, Seed::new(1))?, levels), i)
+        }),
         Self::new("nf4-block64-bf16", 4..=4, |i| fitted(&nf4().scale_type(ScaleType::Bf16), i)),
-        Self::new("nf4-block64-double", 4..=4, |i| fitted(&nf4().scale_type(ScaleType::U8), i)),
+        Self::new("nf4-block64-double", 4..=4, |i| {
+            fitted(&nf4().scale_type(ScaleType::U8).scale_rule(ScaleRule::Nearest), i)
+        }),
         Self::new("mxfp4", 4..=4, |i| fitted(&Scale::mx(Minifloat::E2M1), i)),
         Self::new("nvfp4", 4..=4, |i| fitted(&Scale::nvfp4(), i)),
         Self::new("symmetric-block32-e8m0", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::E8M0))),

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result, same_length},
     groups::Groups,
     kernel::{extrema, order},
-    non_finite::NonFinite,
+    non_finite::{Fate, NonFinite},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
@@ -29,7 +29,8 @@ pub(super) const MOST: u64 = 1 << 40;
 /// of their own.
 ///
 /// Settings are fitted to histograms as to values: [`fit`](crate::Fit::fit) takes one for all values, or one for each
-/// index of an axis. Fits to the extremes are the same as from the values themselves; quantiles are within a bucket's width;
+/// index of an axis; what a histogram has left out is left out. Fits to the extremes are the same as from the values themselves; quantiles are within a bucket's width, and levels that are placed by data
+/// see four points a bucket: values that all lie close together, but far from zero, want 10 bits;
 /// [`Range::Mse`](crate::Range::Mse) measures on four points a bucket.
 ///
 /// Cost: about 2 ns a value to add (`cargo bench --bench quantiles -- histogram`). Memory: 2 KiB for each sign and
@@ -135,31 +136,45 @@ impl Histogram {
         self.add(&policy.present(values)?)
     }
 
-    /// Adds values to the histograms of their groups, such as one for each channel; if one is not finite, nothing is
-    /// added.
+    /// Adds values to the histograms of their groups, such as one for each channel, but leaves out what the policy leaves
+    /// out of fits; if one is refused, nothing is added.
     ///
     /// ```
-    /// use fewbits::{Fit, Groups, Histogram, Uniform};
+    /// use fewbits::{Fit, Groups, Histogram, NonFinite, Uniform};
     ///
     /// // Batches of any number of rows, three columns each: one histogram for each column.
     /// let columns = Groups::axis(&[1, 3], 1)?;
     /// let mut histograms = vec![Histogram::new(); 3];
-    /// Histogram::add_grouped(&mut histograms, &columns, &[1.0_f32, 20.0, 300.0, -2.0, 10.0, 0.0])?;
-    /// Histogram::add_grouped(&mut histograms, &columns, &[0.5_f32, 30.0, 100.0])?;
+    /// let policy = NonFinite::keep();
+    /// Histogram::add_grouped(&mut histograms, &columns, policy, &[1.0_f32, 20.0, 300.0, -2.0, 10.0, f32::NAN])?;
+    /// Histogram::add_grouped(&mut histograms, &columns, policy, &[0.5_f32, 30.0, 100.0])?;
     /// let quantizer = Uniform::new(8).per_axis(&[1, 3], 1).fit(&histograms)?;
     /// let largest: Vec<f32> = quantizer.scales().iter().map(|scale| (scale * 127.0).round()).collect();
     /// assert_eq!(largest, [2.0, 30.0, 300.0]);
     /// # Ok::<(), fewbits::Error>(())
     /// ```
-    pub fn add_grouped<T: Element>(histograms: &mut [Self], groups: &Groups, values: &[T]) -> Result<()> {
+    pub fn add_grouped<T: Element>(
+        histograms: &mut [Self],
+        groups: &Groups,
+        policy: NonFinite,
+        values: &[T],
+    ) -> Result<()> {
         same_length("histograms", groups.count(), histograms.len())?;
         groups.check_len(values.len())?;
-        for_each_piece(values, |start, values| check_finite(values, start))?;
+        let policy = policy.narrowed::<T>();
+        policy.for_each(0, values, |_, _, _| {})?;
         let largest = histograms.iter().map(|histogram| histogram.count).max().unwrap_or(0);
         sum_of_counts(largest, values.len() as u64)?;
         for_each_piece(values, |start, values| {
             groups.for_each_run(start, values.len(), |group, from, to| {
-                histograms[group].add_run(T::DTYPE, &values[from..to]);
+                let run = &values[from..to];
+                let passes = |x: &f32| policy.fate(*x) == Fate::Pass;
+                if run.iter().all(passes) {
+                    return histograms[group].add_run(T::DTYPE, run);
+                }
+                for x in run.iter().filter(|x| passes(x)) {
+                    histograms[group].add_run(T::DTYPE, &[*x]);
+                }
             });
             Ok(())
         })

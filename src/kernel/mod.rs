@@ -4,7 +4,9 @@
 //! inlined closure, so that elements, codes, levels and granularities do not multiply.
 
 pub(crate) mod bits;
+pub(crate) mod exp;
 pub(crate) mod extrema;
+pub(crate) mod hadamard;
 pub(crate) mod order;
 pub(crate) mod scale;
 pub(crate) mod sums;

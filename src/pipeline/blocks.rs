@@ -138,8 +138,8 @@ impl<L: Levels> Blocks<L> {
         if self.scale_type.sharing().is_none() {
             return Ok(());
         }
-        let allowed = "f32, f16, bf16 or E8M0: a scale that stands alone";
-        Err(Error::Setting { name: "scale type", value: self.scale_type.to_byte().into(), allowed })
+        let remedy = "a block has no other scales to share anything with; choose f32, f16, bf16 or E8M0";
+        Err(Error::Unsuited { setting: "a scale in two levels", remedy })
     }
 
     fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {

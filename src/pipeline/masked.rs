@@ -46,7 +46,8 @@ pub struct Masked<P> {
 impl<P> Masked<P> {
     pub(crate) const TAG: u8 = 0x11;
 
-    /// A policy in front of a pipeline that was fitted with the same policy, or by itself.
+    /// A policy in front of a pipeline that was fitted with the same policy, or needs no fit. A fit without it has looked
+    /// at fill values as at any others.
     pub const fn new(policy: NonFinite, pipeline: P) -> Self {
         Self { policy, pipeline }
     }

@@ -109,8 +109,8 @@ impl<C: Code> Affine<C> {
     /// Scale and zero point of a group.
     fn sampled(&self, group: usize, (low, high): (f32, f32), sample: Option<Sample<'_>>) -> Result<(f32, i32)> {
         if self.calibration.range == Range::Mse {
-            let allowed = "a range that those libraries know: `Uniform` searches for the least error";
-            return Err(Error::Setting { name: "range", value: f64::NAN, allowed });
+            let remedy = "the libraries whose rules these are have none; `Uniform` searches for it";
+            return Err(Error::Unsuited { setting: "range with least error", remedy });
         }
         let offsets = self.rule != Rule::TorchSymmetric;
         let (low, high) = self.calibration.range.ends(sample, low, high, offsets)?;

@@ -116,6 +116,11 @@ impl<C> AffineQuantizer<C> {
         &self.groups
     }
 
+    /// The scales with how they are stored: as bytes for other formats, or to build a quantizer from again.
+    pub fn stored_scales(&self) -> &Scales {
+        &self.scales
+    }
+
     /// How scales are stored.
     pub fn scale_type(&self) -> ScaleType {
         self.scales.scale_type()

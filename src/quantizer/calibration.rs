@@ -48,7 +48,8 @@ macro_rules! calibration_settings {
             self
         }
 
-        /// What becomes of values that are not finite, or missing: refused by default, else not looked at by the fit.
+        /// What becomes of values that are not finite, or missing: refused by default, else not looked at by the fit. A
+        /// histogram has made that choice already.
         /// [`Masked`](crate::Masked) then keeps them out of the quantizer, which refuses them always.
         #[must_use]
         pub fn non_finite(mut self, policy: crate::NonFinite) -> Self {

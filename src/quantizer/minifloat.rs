@@ -1,12 +1,14 @@
 //! Floats of few bits.
 
-use super::{Levels, Scale, ScaleRule, ScaleType};
+use super::{Levels, Scale, ScaleRule, ScaleType, check_codes};
 use crate::{
+    code::Code,
     description::{Describe, Description, Restore, Stages},
-    error::{Error, Result},
+    error::{Error, Result, same_length},
     wire::Reader,
 };
 use core::fmt;
+use num_traits::PrimInt;
 
 /// What stands at the top of a format's bit patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +202,58 @@ impl Minifloat {
         if negative { -x } else { x }
     }
 
+    /// Bit patterns of finite numbers to codes, which are in the order of the numbers: the way in for data of other
+    /// libraries, beside their scales. `codes` is as long as `patterns`; a pattern of NaN or infinity, or with bits above
+    /// those of the format, is an error.
+    ///
+    /// ```
+    /// use fewbits::{Groups, Minifloat, QuantizerExt, ScaleType, Scaled, Scales};
+    ///
+    /// // An E4M3 tensor and its scale, as they stand in a file.
+    /// let (patterns, scale) = ([0x38_u8, 0xc4, 0x00], 0.5);
+    /// let scales = Scales::new(ScaleType::F32, vec![scale])?;
+    /// let quantizer = Scaled::<Minifloat>::new(Minifloat::E4M3, Groups::tensor(), scales, vec![])?;
+    /// let mut codes = [0_u8; 3];
+    /// quantizer.unit().to_codes_into(&patterns, &mut codes)?;
+    /// assert_eq!(quantizer.dequantize::<f32>(&codes, 3)?, [0.5, -1.5, 0.0]);
+    ///
+    /// let mut again = [0_u8; 3];
+    /// quantizer.unit().to_patterns_into(&codes, &mut again)?;
+    /// assert_eq!(again, patterns);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn to_codes_into<B: PrimInt, C: Code>(&self, patterns: &[B], codes: &mut [C]) -> Result<()> {
+        same_length("codes", patterns.len(), codes.len())?;
+        if u64::from(self.level_count()) > 1 << C::BITS {
+            return Err(Error::CodeWidth { level_count: self.level_count().into(), code_bits: C::BITS });
+        }
+        for (index, (code, pattern)) in codes.iter_mut().zip(patterns).enumerate() {
+            let bits = pattern.to_u16().filter(|bits| u32::from(*bits) < 1 << self.bits());
+            let Some(found) = bits.and_then(|bits| self.code_of(bits)) else {
+                let (value, allowed) = (pattern.to_f64().unwrap_or(f64::NAN), "bits of finite numbers");
+                return Err(Error::Parameter { what: "patterns", index, value, allowed });
+            };
+            *code = C::from_u32(found);
+        }
+        Ok(())
+    }
+
+    /// Codes to the bit patterns of their numbers: the way back from [`to_codes_into`](Self::to_codes_into), but zero is
+    /// positive.
+    pub fn to_patterns_into<C: Code, B: PrimInt>(&self, codes: &[C], patterns: &mut [B]) -> Result<()> {
+        same_length("patterns", codes.len(), patterns.len())?;
+        check_codes(0, codes, self.level_count())?;
+        let largest = (1_u32 << self.bits()) - 1;
+        if B::from(largest).is_none() {
+            let allowed = "a type that holds all patterns of the format";
+            return Err(Error::Setting { name: "patterns", value: largest.into(), allowed });
+        }
+        for (pattern, code) in patterns.iter_mut().zip(codes) {
+            *pattern = self.bits_of(code.to_u32()).and_then(B::from).unwrap_or_else(B::zero);
+        }
+        Ok(())
+    }
+
     /// The code, as a level, of a finite number's bits; none for NaN and infinity.
     pub fn code_of(self, bits: u16) -> Option<u32> {
         let sign = 1 << (self.bits() - 1);
@@ -239,7 +293,17 @@ impl Scale<Minifloat> {
         Self::new(format).per_block(32).scale_type(ScaleType::E8M0).scale_rule(ScaleRule::Floor)
     }
 
-    /// NVFP4: E2M1 numbers in blocks of 16 with E4M3 scales, to the nearest, times an f32 for all.
+    /// NVFP4: E2M1 numbers in blocks of 16 with E4M3 scales, to the nearest, times an f32 for all that brings the largest
+    /// of them to 448 (NVIDIA, "Introducing NVFP4", 2025).
+    ///
+    /// ```
+    /// use fewbits::{Fit, Scale};
+    ///
+    /// let weights: Vec<f32> = (0..32).map(|i| if i < 16 { 2688.0 } else { 3.0 }).collect();
+    /// let nvfp4 = Scale::nvfp4().fit(&weights)?;
+    /// assert_eq!((nvfp4.stored_scales().shared(), nvfp4.scales()), (&[1.0][..], &[448.0, 0.5][..]));
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
     pub fn nvfp4() -> Self {
         Self::new(Minifloat::E2M1).per_block(16).scale_type(ScaleType::E4M3).scale_rule(ScaleRule::Nearest)
     }

@@ -22,8 +22,8 @@ mod scale;
 mod scaled;
 mod scales;
 mod scaling;
-mod seed;
 mod stored_scales;
+mod then;
 mod uniform;
 
 pub use affine::Affine;
@@ -42,8 +42,8 @@ pub use scaled::Scaled;
 pub(crate) use scaled::rounding_bound;
 pub use scales::{ScaleRule, ScaleType};
 pub(crate) use scaling::Scaling;
-pub use seed::Seed;
 pub use stored_scales::Scales;
+pub use then::Then;
 pub use uniform::{Uniform, UniformQuantizer};
 
 use crate::{

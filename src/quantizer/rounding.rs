@@ -1,6 +1,7 @@
 //! How a value between two levels becomes one of them.
 
-use super::{Levels, Seed};
+use super::Levels;
+use crate::seed::Seed;
 
 /// How a value between two levels becomes one of them.
 ///

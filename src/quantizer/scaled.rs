@@ -1,12 +1,13 @@
 //! Scalar levels at many scales: the quantizer behind uniform, and behind every table of levels.
 
-use super::{Levels, Quantizer, Rounding, ScaleType, Scales, Seed, check_codes, pass_between, rounding::dither};
+use super::{Levels, Quantizer, Rounding, ScaleType, Scales, check_codes, pass_between, rounding::dither};
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result, check_piece, same_length},
     groups::Groups,
     kernel::scale,
+    seed::Seed,
 };
 use alloc::vec::Vec;
 use core::{iter, marker::PhantomData};
@@ -21,8 +22,8 @@ use core::{iter, marker::PhantomData};
 /// Cost: one division, one rounding and two comparisons per value to quantize; one multiplication and one addition to
 /// restore. Runs of one value (the last axis of a shape) read a scale per value.
 ///
-/// Parameters are public both ways: [`scales`](Self::scales), [`offsets`](Self::offsets) and [`unit`](Self::unit) give
-/// what inference on codes needs, and [`new`](Self::new) takes them back, validated.
+/// Parameters are public both ways: [`stored_scales`](Self::stored_scales), [`offsets`](Self::offsets) and
+/// [`unit`](Self::unit) give what inference on codes needs, and [`new`](Self::new) takes them back, validated.
 ///
 /// ```
 /// use fewbits::{Grid, Groups, QuantizerExt, ScaleType, Scaled, Scales};
@@ -128,6 +129,11 @@ impl<L, C> Scaled<L, C> {
     /// Which values share a scale.
     pub fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// The scales with how they are stored: as bytes for other formats, or to build a quantizer from again.
+    pub fn stored_scales(&self) -> &Scales {
+        &self.scales
     }
 
     /// How scales are stored.
@@ -295,7 +301,8 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
 
     /// `scale * (radius + 2^-22 * largest |level|)`, for the roundings of f32 along the way, plus with offsets 2^-23 of
     /// the largest magnitude of the group, plus the smallest f32. The radius of a uniform grid is one half;
-    /// stochastic rounding and dither double it.
+    /// stochastic rounding and dither double it. It holds for values up to a radius beyond the outermost levels: others
+    /// are clipped, where the range or the rule of the scales leaves some out.
     fn error_bound(&self, index: usize) -> Option<f64> {
         self.bound(index, self.rounding)
     }

@@ -24,11 +24,13 @@ pub enum ScaleType {
     /// 1 byte: a power of two from 2^-127 to 2^127, as in the OCP microscaling formats. Up to twice as coarse as
     /// needed.
     E8M0,
-    /// 1 byte, in two levels: an unsigned number from 1 to 255 times an f32 that 256 consecutive scales share ("double
-    /// quantization", as `QLoRA` has it). The smallest scale is a 255th of the largest of its 256.
+    /// 1 byte, in two levels: an unsigned number from 1 to 255 times an f32 that 256 consecutive scales share: double
+    /// quantization, at the rate of `QLoRA`'s but with bytes of its own. The smallest scale is a 255th of the largest of
+    /// its 256, and a group that needs less than half of that is an error, unless [`ScaleRule::Nearest`] says otherwise.
     U8,
     /// 1 byte, in two levels: a positive [`E4M3`](super::Minifloat::E4M3) number, 2^-9 to 448, times an f32 that all
-    /// scales share, as NVFP4 has it. Up to an eighth coarser than needed, coarser still below a 2^14th of the largest.
+    /// scales share, as NVFP4 has it. Up to an eighth coarser than needed, coarser still below a 2^14th of the largest,
+    /// and an error below a 2^19th, unless [`ScaleRule::Nearest`] says otherwise.
     E4M3,
 }
 
@@ -44,7 +46,8 @@ pub enum ScaleRule {
     /// tiny values. The rule of NVFP4.
     Nearest,
     /// A power of two: the one at or below the largest magnitude of the group, divided by the one at or below the largest
-    /// level. Up to a quarter of the largest magnitude is clipped. The rule of the OCP microscaling formats.
+    /// level. Up to a quarter of the largest magnitude is clipped. The rule of the OCP microscaling formats, for levels on
+    /// both sides of zero: not with offsets.
     Floor,
 }
 

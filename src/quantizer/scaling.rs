@@ -122,6 +122,10 @@ impl Scaling {
 
     /// Scale and offset of a group whose values lie in `low..=high`.
     pub(crate) fn scale<L: Levels>(&self, unit: &L, group: usize, low: f64, high: f64) -> Result<(f32, f32)> {
+        if self.offsets && self.scale_rule == ScaleRule::Floor {
+            let remedy = "it is made for levels around zero; choose another rule, or no offsets";
+            return Err(Error::Unsuited { setting: "`ScaleRule::Floor` with offsets", remedy });
+        }
         let (first, last) = unit.range();
         if !(first <= last && first.is_finite() && last.is_finite()) {
             let value = if first.is_finite() { last } else { first };

@@ -33,8 +33,8 @@ impl Scales {
     /// Scales that `scale_type` can hold as they are. It is not one of two levels.
     pub fn new(scale_type: ScaleType, values: Vec<f32>) -> Result<Self> {
         if scale_type.sharing().is_some() {
-            let allowed = "a type of one level; `two_level` takes the others";
-            return Err(Error::Setting { name: "scale type", value: scale_type.to_byte().into(), allowed });
+            let remedy = "it takes a shared f32 as well; use `two_level`";
+            return Err(Error::Unsuited { setting: "a scale in two levels", remedy });
         }
         match values.iter().position(|&scale| !scale_type.holds(scale)) {
             Some(index) => Err(wrong(&values, index)),
@@ -47,8 +47,8 @@ impl Scales {
     /// infinite.
     pub fn two_level(scale_type: ScaleType, shared: Vec<f32>, bytes: Vec<u8>) -> Result<Self> {
         let Some(sharing) = scale_type.sharing() else {
-            let allowed = "a type of two levels; `new` takes the others";
-            return Err(Error::Setting { name: "scale type", value: scale_type.to_byte().into(), allowed });
+            let remedy = "nothing is shared; use `new`";
+            return Err(Error::Unsuited { setting: "a scale in one level", remedy });
         };
         same_length("shared", bytes.len().div_ceil(sharing), shared.len())?;
         let values: Vec<f32> =
@@ -91,14 +91,30 @@ impl Scales {
         &self.values
     }
 
-    pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        self.shared.iter().for_each(|&share| out.f32(share));
+    /// What scales in two levels share, one f32 for every 256 or for all; empty for others.
+    pub fn shared(&self) -> &[f32] {
+        &self.shared
+    }
+
+    /// The scales as they are stored, each in [`size`](ScaleType::size) bytes, little-endian, without what they share.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.values.len() * self.scale_type.size());
+        self.write_own(&mut Writer { bytes: &mut bytes });
+        bytes
+    }
+
+    fn write_own(&self, out: &mut Writer<'_>) {
         out.bytes(&self.bytes);
         if self.bytes.is_empty() {
             for &scale in &self.values {
                 out.bytes(&self.scale_type.encode(scale)[..self.scale_type.size()]);
             }
         }
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        self.shared.iter().for_each(|&share| out.f32(share));
+        self.write_own(out);
     }
 
     pub(crate) fn read(scale_type: ScaleType, count: usize, bytes: &mut Reader<'_>) -> Result<Self> {

@@ -371,6 +371,32 @@ def narrow(element, x, bound):
     return f"{(bits + 0x7FFF + (bits >> 16 & 1)) >> 16:04x}"
 
 
+def undone(coefficients, log, seed):
+    """Values from the coefficients of a Hadamard transform."""
+
+    def values(first, data, number):
+        x = [c for c, _ in coefficients(first, data, number)]
+        at = 0
+        while at < number:
+            n = min(1 << log, 1 << (number - at).bit_length() - 1)
+            block = [f32(c * f32(1 / math.sqrt(n))) for c in x[at : at + n]]
+            h = 1
+            while h < n:
+                for i in range(n):
+                    if i & h == 0:
+                        block[i], block[i + h] = f32(block[i] + block[i + h]), f32(block[i] - block[i + h])
+                h *= 2
+            for i in range(n):
+                position = first + at + i
+                if splitmix(seed, position // 64) >> position % 64 & 1:
+                    block[i] = -block[i]
+            x[at : at + n] = block
+            at += n
+        return [(value, 0.0) for value in x]
+
+    return values
+
+
 def decode(data):
     frame = Reader(data)
     assert frame.bytes(4) == b"fewb" and frame.u8() == 0
@@ -407,6 +433,12 @@ def decode(data):
         policy.bytes(4 if kept & 4 else 0)
         assert policy.finished()
         masks += kept >= 2
+    rotations = []
+    while stages.data[stages.at] == 0x21:
+        assert stages.u8() == 0x21
+        parameters = stages.section()
+        rotations.append((parameters.u8(), struct.unpack("<Q", parameters.bytes(8))[0]))
+        assert parameters.finished() and 1 <= rotations[-1][0] <= 12
     if stages.data[stages.at] == 0x10:
         blocks = read_blocks(stages, side)
 
@@ -420,6 +452,9 @@ def decode(data):
             return [(value(first + j, c), bound(first + j)) for j, c in enumerate(codes(data, number))]
 
     assert stages.finished() and side.finished()
+    # The first transform is the last one to be undone.
+    for log, seed in reversed(rotations):
+        values = undone(values, log, seed)
     out = []
     for i, data in enumerate(streams):
         first, number = i * chunk, min(chunk, count - i * chunk)

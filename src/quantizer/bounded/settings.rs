@@ -14,7 +14,7 @@ use crate::{
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
     fit::Fit,
-    kernel::extrema,
+    kernel::{exp::exp, extrema},
     non_finite::NonFinite,
     quantizer::calibration::check_range,
 };
@@ -160,7 +160,9 @@ impl<C: Code> ErrorBound<C> {
             Target::MaxErrorOfRange(part) => limits.steps(part * range * down),
             Target::MaxRelativeError(part) => limits.ratios(part),
             Target::Rmse(rmse) => for_rmse(rmse, limits)?,
-            Target::PsnrDb(decibels) => for_rmse(range * amplitude(decibels) * down, limits)?,
+            Target::PsnrDb(decibels) => {
+                for_rmse(range * exp(-decibels / 20.0 * core::f64::consts::LN_10) * down, limits)?
+            }
         };
         BoundedQuantizer::new(limits.spacing, law, bound)
     }
@@ -306,14 +308,4 @@ fn squared_error<T: Element>(data: &[T], steps: &Steps, spacing: &Spacing) -> Re
         Ok(())
     })?;
     Ok(sum)
-}
-
-/// `10^(-decibels / 20)`, of exactly rounded operations, so that steps are the same everywhere.
-fn amplitude(decibels: f64) -> f64 {
-    let x = decibels / 20.0 * core::f64::consts::LN_10;
-    let halvings = round(x / core::f64::consts::LN_2);
-    let rest = x - halvings * core::f64::consts::LN_2;
-    // e^-rest, for a rest of at most 0.35.
-    let series = (1..=16).rev().fold(1.0, |sum, k| 1.0 - rest / f64::from(k) * sum);
-    series * power_of_two(-halvings as i32)
 }

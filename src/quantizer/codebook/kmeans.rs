@@ -20,16 +20,18 @@ use core::marker::PhantomData;
 /// Settings of the levels with the least squared error: k-means in one dimension.
 ///
 /// Up to 256 levels: by dynamic programming, which finds the optimum, over the distinct values if they are at most 4,096,
-/// otherwise over neighbours that agree in 7 leading bits; then Lloyd's iterations on the values themselves. More levels:
+/// otherwise over some thousand means of neighbours; then Lloyd's iterations on the values themselves. More levels:
 /// Lloyd's iterations from those of [`Quantile`](super::Quantile), which finds a good solution.
 ///
 /// Levels are values, under the scale 1, or with [`per_block`](Self::per_block) and [`per_axis`](Self::per_axis) parts of
 /// the largest magnitude of a group, where the error is that of the parts. Fewer distinct values than levels give as many
 /// levels as values.
 ///
-/// Cost of a fit: values are copied and sorted, 4 bytes each, and 32 bytes for each distinct one; the dynamic program
-/// takes up to 10 ms for 16 levels and 0.2 s for 256.
+/// Cost of a fit: values are copied and sorted, 4 bytes each, with up to 48 bytes for each distinct one; the dynamic
+/// program takes up to 10 ms for 16 levels and 0.2 s for 256.
 ///
+/// Levels that were learned serve other data through [`Scale`](crate::Scale): learn them per block or axis, where they are
+/// parts of the largest magnitude, and give the new data scales of its own.
 /// Grønlund and others, "Fast Exact k-Means, k-Medians and Bregman Divergence Clustering in 1D", 2017; Lloyd, "Least
 /// Squares Quantization in PCM", 1982.
 ///
@@ -38,6 +40,12 @@ use core::marker::PhantomData;
 ///
 /// let quantizer = KMeans::new(3).fit(&[1.0_f32, 1.5, 9.0, 10.0, 11.0, 30.0])?;
 /// assert_eq!(quantizer.unit().values(), [1.25, 10.0, 30.0]);
+///
+/// // Learned on one batch, used for another, whose rows are larger.
+/// let (learn, other) = ([0.1_f32, -0.4, 0.2, 0.3, -0.1, 0.4, -0.3, -0.2], [10.0_f32, -4.0, 2.0, 3.0]);
+/// let levels = KMeans::new(4).per_block(4).fit(&learn)?.unit().clone();
+/// let quantizer = fewbits::Scale::new(levels).per_axis(&[2, 2], 0).fit(&other)?;
+/// assert_eq!(quantizer.scales(), [10.0, 3.0]);
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +106,8 @@ fn place(points: &Points, levels: usize) -> Vec<f64> {
     } else if points.len() <= MOST_POINTS {
         return optimum(points, levels);
     } else {
-        optimum(&points.merged(MOST_POINTS), levels)
+        let merged = points.merged(MOST_POINTS);
+        if merged.len() > levels { optimum(&merged, levels) } else { merged.values }
     };
     lloyd(points, start)
 }

@@ -43,7 +43,7 @@ pub type CodebookQuantizer<C = u8> = Scaled<Codebook, C>;
 /// assert_eq!(Scale::new(thirds).fit(&[2.0_f32, -0.5])?.quantize(&[2.0_f32, -0.5])?, [4, 1]);
 /// # Ok::<(), fewbits::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Codebook {
     levels: Vec<f32>,
     /// `x` is nearer to level `i + 1` than to level `i` if it is above `thresholds[i]`. Padded with infinities to one
@@ -61,6 +61,13 @@ enum Kind {
     Normalized,
     /// As `Levels`, with the levels of NF4.
     Nf4,
+}
+
+/// The same levels in the same interval are the same, however they were named.
+impl PartialEq for Codebook {
+    fn eq(&self, other: &Self) -> bool {
+        self.levels == other.levels && self.range() == other.range()
+    }
 }
 
 /// Up to so many levels, comparing with all is faster than searching.

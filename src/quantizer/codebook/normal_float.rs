@@ -1,7 +1,10 @@
 //! Levels for Gaussian values scaled by their largest magnitude.
 
 use super::{Codebook, Kind};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    kernel::exp::exp,
+};
 use alloc::vec::Vec;
 
 /// `bitsandbytes` ships these digits; computed anew, some differ in the last bits.
@@ -81,15 +84,5 @@ fn normal_probability(x: f64) -> f64 {
         term *= x * x / f64::from(2 * k + 1);
         sum += term;
     }
-    0.5 + sum * DENSITY_AT_ZERO * exp_of_minus(x * x / 2.0)
-}
-
-/// `e^-x` for `x` from 0 to 32.
-fn exp_of_minus(x: f64) -> f64 {
-    let part = x / 64.0;
-    let mut y = (1..=16).rev().fold(1.0, |sum, k| 1.0 - part / f64::from(k) * sum);
-    for _ in 0..6 {
-        y *= y;
-    }
-    y
+    0.5 + sum * DENSITY_AT_ZERO * exp(-x * x / 2.0)
 }

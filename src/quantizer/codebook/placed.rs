@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result, same_length},
     groups::{Granularity, Groups},
     non_finite::Fate,
-    quantizer::{Range, ScaleType, Scaled, Scales, scaling::Scaling},
+    quantizer::{Range, ScaleRule, ScaleType, Scaled, Scales, scaling::Scaling},
 };
 use alloc::{vec, vec::Vec};
 
@@ -62,8 +62,8 @@ impl Placed<'_> {
     ) -> Result<CodebookQuantizer<C>> {
         self.check::<C>()?;
         if self.scaling.calibration.granularity != Granularity::Tensor {
-            let allowed = "one histogram for all values: parts of a group's scale cannot be told from histograms";
-            return Err(Error::Setting { name: "groups", value: data.len() as f64, allowed });
+            let remedy = "levels for blocks or an axis need the values, and one histogram serves all of a tensor";
+            return Err(Error::Unsuited { setting: "groups with histograms", remedy });
         }
         same_length("histograms", 1, data.len())?;
         if data[0].count() == 0 {
@@ -77,9 +77,16 @@ impl Placed<'_> {
             let value = self.levels as f64;
             return Err(Error::Setting { name: "levels", value, allowed: "1 to 65536 levels" });
         }
-        if self.scaling.calibration.range == Range::Mse {
-            let allowed = "a range that does not look for levels: these are placed for the least error anyway";
-            return Err(Error::Setting { name: "range", value: f64::NAN, allowed });
+        let Scaling { calibration, scale_type, scale_rule, .. } = self.scaling;
+        if calibration.range == Range::Mse {
+            let remedy = "levels are placed by the data, and scales reach the largest values";
+            return Err(Error::Unsuited { setting: "range with least error", remedy });
+        }
+        let plain =
+            *scale_type == ScaleType::F32 && *scale_rule == ScaleRule::Outward && calibration.range == Range::MinMax;
+        if calibration.granularity == Granularity::Tensor && !plain {
+            let remedy = "levels of a whole tensor are values, under the scale 1; choose blocks or an axis first";
+            return Err(Error::Unsuited { setting: "scale type, scale rule or range without groups", remedy });
         }
         if self.levels as u64 > 1 << C::BITS {
             return Err(Error::CodeWidth { level_count: self.levels as u64, code_bits: C::BITS });

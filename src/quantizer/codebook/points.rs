@@ -28,9 +28,16 @@ impl Points {
         Self::of_pairs(&pairs)
     }
 
-    /// Of a histogram that holds values: the mean of each bucket.
+    /// Of a histogram that holds values: points in place of the values of each bucket.
     pub(super) fn of_histogram(histogram: &Histogram) -> Self {
-        let pairs: Vec<_> = histogram.buckets().map(|bucket| (bucket.mean, bucket.count as f64)).collect();
+        let (points, weights) = histogram.points();
+        let mut pairs: Vec<(f64, f64)> = Vec::new();
+        for (x, weight) in points.into_iter().zip(weights) {
+            match pairs.last_mut() {
+                Some((last, sum)) if *last >= f64::from(x) => *sum += f64::from(weight),
+                _ => pairs.push((x.into(), weight.into())),
+            }
+        }
         Self::of_pairs(&pairs)
     }
 
@@ -101,24 +108,21 @@ impl Points {
         self.values.partition_point(|&value| value <= x)
     }
 
-    /// At most `most` points that stand for neighbours in these: the mean of those that agree in sign, exponent and
-    /// leading bits.
+    /// At most `most` points that stand for neighbours in these, and more than half as many if there are: the mean of
+    /// those that agree in sign, exponent and as many leading bits as it takes.
     pub(super) fn merged(&self, most: usize) -> Self {
-        let mut shift = 16;
-        loop {
-            let bucket = |i: usize| order::key(self.values[i] as f32) >> shift;
-            let mut pairs = Vec::new();
-            let mut from = 0;
-            for to in 1..=self.len() {
-                if to == self.len() || bucket(to) != bucket(from) {
-                    pairs.push((self.mean(from, to), self.weight(from, to)));
-                    from = to;
-                }
+        let keys: Vec<u32> = self.values.iter().map(|&x| order::key(x as f32)).collect();
+        let buckets = |shift: u32| 1 + keys.windows(2).filter(|pair| pair[0] >> shift != pair[1] >> shift).count();
+        // One bit less halves the number of buckets at most.
+        let shift = (0..u32::BITS - 1).find(|&shift| buckets(shift) <= most).unwrap_or(u32::BITS - 1);
+        let mut pairs = Vec::with_capacity(most);
+        let mut from = 0;
+        for to in 1..=self.len() {
+            if to == self.len() || keys[to] >> shift != keys[from] >> shift {
+                pairs.push((self.mean(from, to), self.weight(from, to)));
+                from = to;
             }
-            if pairs.len() <= most || shift == 31 {
-                return Self::of_pairs(&pairs);
-            }
-            shift += 1;
         }
+        Self::of_pairs(&pairs)
     }
 }

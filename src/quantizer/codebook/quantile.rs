@@ -40,13 +40,14 @@ pub enum Representative {
 /// | 0 | equally wide | comparison: levels are uniform |
 ///
 /// [`KMeans`](super::KMeans) finds the least squared error itself. With [`at`](Self::at), levels are the quantiles of
-/// probabilities of your own.
+/// probabilities of your own; with `equal_mass`, the edges between intervals are quantiles, and levels if the median
+/// represents them.
 ///
 /// Levels are values, under the scale 1, or with [`per_block`](Self::per_block) and [`per_axis`](Self::per_axis) parts of
 /// the largest magnitude of a group. Levels that coincide become one, so that a quantizer may have fewer than were asked
 /// for: [`level_count`](crate::Quantizer::level_count) tells.
 ///
-/// Cost of a fit: values are copied and sorted, 4 bytes each, and 32 bytes for each distinct one.
+/// Cost of a fit: values are copied and sorted, 4 bytes each, with up to 48 bytes for each distinct one.
 ///
 /// ```
 /// use fewbits::{ErrorStats, Fit, Quantile, QuantizerExt};
@@ -62,6 +63,11 @@ pub enum Representative {
 ///     ErrorStats::measure(&values, &quantizer.fake_quantize(&values)?).map(|stats| stats.rmse())
 /// };
 /// assert!(error(&Quantile::new(5).fit(&values)?)? < 0.8 * error(&quantizer)?);
+///
+/// // Mostly zeros: eight levels collapse to three.
+/// use fewbits::Quantizer;
+/// let sparse = [0.0_f32, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0];
+/// assert_eq!(Quantile::equal_mass(8).fit(&sparse)?.level_count(), 3);
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -74,8 +80,12 @@ pub struct Quantile<C = u8> {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Placement {
-    Gamma { levels: usize, gamma: f64 },
-    Probabilities(Vec<f64>),
+    Gamma {
+        levels: usize,
+        gamma: f64,
+    },
+    /// The second says that a setting was asked for that chosen probabilities do not have.
+    Probabilities(Vec<f64>, bool),
 }
 
 impl Quantile<u8> {
@@ -91,7 +101,7 @@ impl Quantile<u8> {
 
     /// Levels at the quantiles of these probabilities, 0 to 1.
     pub fn at(probabilities: &[f64]) -> Self {
-        Self::of(Placement::Probabilities(probabilities.into()))
+        Self::of(Placement::Probabilities(probabilities.into(), false))
     }
 
     fn of(placement: Placement) -> Self {
@@ -105,16 +115,21 @@ impl<C: Code> Quantile<C> {
     /// How much the density counts, from 0, not at all, to 1, alone.
     #[must_use]
     pub fn gamma(mut self, gamma: f64) -> Self {
-        if let Placement::Gamma { gamma: old, .. } = &mut self.placement {
-            *old = gamma;
+        match &mut self.placement {
+            Placement::Gamma { gamma: old, .. } => *old = gamma,
+            Placement::Probabilities(_, unsuited) => *unsuited = true,
         }
         self
     }
 
     /// What stands for the values of an interval; their mean by default.
     #[must_use]
-    pub fn representative(self, representative: Representative) -> Self {
-        Self { representative, ..self }
+    pub fn representative(mut self, representative: Representative) -> Self {
+        self.representative = representative;
+        if let Placement::Probabilities(_, unsuited) = &mut self.placement {
+            *unsuited = true;
+        }
+        self
     }
 
     /// The type of the codes in memory; `u8` by default. It changes no byte of an encoded array.
@@ -130,7 +145,11 @@ impl<C: Code> Quantile<C> {
 
     fn place(&self, points: &Points) -> Result<Vec<f64>> {
         match &self.placement {
-            Placement::Probabilities(probabilities) => {
+            Placement::Probabilities(_, true) => Err(Error::Unsuited {
+                setting: "gamma or representative",
+                remedy: "levels at probabilities of your own are those quantiles",
+            }),
+            Placement::Probabilities(probabilities, false) => {
                 let mut probabilities = probabilities.clone();
                 if let Some(&value) = probabilities.iter().find(|p| !(0.0..=1.0).contains(*p)) {
                     return Err(Error::Setting { name: "probability", value, allowed: "0 to 1" });
@@ -148,7 +167,7 @@ impl<C: Code> Quantile<C> {
     fn placed(&self) -> Placed<'_> {
         let levels = match &self.placement {
             Placement::Gamma { levels, .. } => *levels,
-            Placement::Probabilities(probabilities) => probabilities.len(),
+            Placement::Probabilities(probabilities, _) => probabilities.len(),
         };
         Placed { scaling: &self.scaling, levels }
     }

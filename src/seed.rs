@@ -35,11 +35,16 @@ impl Seed {
         self.0
     }
 
+    /// Number `index` of the sequence.
+    #[inline(always)]
+    pub(crate) const fn bits(self, index: u64) -> u64 {
+        mix(self.0.wrapping_add(index.wrapping_add(1).wrapping_mul(STEP)))
+    }
+
     /// Number `index` of the sequence, in 0..1: a multiple of 2^-24.
     #[inline(always)]
     pub const fn uniform(self, index: u64) -> f32 {
-        let bits = mix(self.0.wrapping_add(index.wrapping_add(1).wrapping_mul(STEP)));
-        (bits >> 40) as f32 / (1 << 24) as f32
+        (self.bits(index) >> 40) as f32 / (1 << 24) as f32
     }
 }
 

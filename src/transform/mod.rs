@@ -1,0 +1,143 @@
+//! Values <-> coefficients: an invertible map in front of a quantizer.
+
+mod hadamard;
+
+pub use hadamard::Hadamard;
+
+use crate::{
+    description::Describe,
+    error::{Error, Result, check_piece, same_length},
+};
+use alloc::{boxed::Box, vec, vec::Vec};
+use core::fmt::Debug;
+
+/// What a transform does to errors of its coefficients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Guarantee {
+    /// Linear, and it keeps lengths: the squared error of the values is that of the coefficients.
+    Orthonormal,
+    /// Each coefficient depends on one value alone, and grows with it.
+    Elementwise,
+    /// Neither.
+    Other,
+}
+
+/// A fitted transform: values to as many coefficients or fewer, and back.
+///
+/// [`Then`](crate::Then) puts it in front of a quantizer, which makes a quantizer. As everywhere, slices are told where
+/// they start: at multiples of [`block`](Self::block).
+///
+/// Call it through [`TransformExt`], which checks its arguments.
+pub trait Transform: Describe + Debug + Send + Sync {
+    /// Values to coefficients. Values are finite; `coefficients` has
+    /// [`coefficient_len`](Self::coefficient_len)`(values.len())` items.
+    fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()>;
+
+    /// Coefficients to values, with the same lengths.
+    fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()>;
+
+    /// Slices start at multiples of this many values. At least 1.
+    fn block(&self) -> usize {
+        1
+    }
+
+    /// Coefficients of `values` values: the same number for every block.
+    fn coefficient_len(&self, values: usize) -> usize {
+        values
+    }
+
+    /// Whether `values` values are a whole number of what the parameters were made for.
+    fn check_len(&self, _values: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// What it does to errors.
+    fn guarantee(&self) -> Guarantee;
+}
+
+/// What every [`Transform`] can do, `dyn` ones included.
+///
+/// ```
+/// use fewbits::{Hadamard, Seed, TransformExt};
+///
+/// let rotation = Hadamard::new(4, Seed::new(1))?;
+/// let coefficients = rotation.forward(&[4.0, 0.0, 0.0, 0.0])?; // an outlier ...
+/// assert!(coefficients.iter().all(|c| c.abs() == 2.0)); // ... is spread over its block
+/// assert_eq!(rotation.inverse(&coefficients, 4)?, [4.0, 0.0, 0.0, 0.0]);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+pub trait TransformExt: Transform {
+    /// Values to coefficients, which must be finite too.
+    fn forward_into(&self, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
+        self.check_len(values.len())?;
+        same_length("coefficients", self.coefficient_len(values.len()), coefficients.len())?;
+        crate::element::check_finite(values, 0)?;
+        self.forward_at(0, values, coefficients)?;
+        check_coefficients(coefficients, 0)
+    }
+
+    /// Values to a vector of coefficients.
+    fn forward(&self, values: &[f32]) -> Result<Vec<f32>> {
+        let mut coefficients = vec![0.0; self.coefficient_len(values.len())];
+        self.forward_into(values, &mut coefficients)?;
+        Ok(coefficients)
+    }
+
+    /// Coefficients to values.
+    fn inverse_into(&self, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
+        self.check_len(values.len())?;
+        same_length("coefficients", self.coefficient_len(values.len()), coefficients.len())?;
+        self.inverse_at(0, coefficients, values)
+    }
+
+    /// Coefficients to a vector of `count` values.
+    fn inverse(&self, coefficients: &[f32], count: usize) -> Result<Vec<f32>> {
+        same_length("coefficients", self.coefficient_len(count), coefficients.len())?;
+        let mut values = vec![0.0; count];
+        self.inverse_into(coefficients, &mut values)?;
+        Ok(values)
+    }
+}
+
+impl<X: Transform + ?Sized> TransformExt for X {}
+
+/// Coefficients, the first of which is at `start`, are finite.
+pub(crate) fn check_coefficients(coefficients: &[f32], start: usize) -> Result<()> {
+    match crate::element::check_finite(coefficients, start) {
+        Err(Error::NonFinite { index }) => Err(Error::CoefficientOverflow { index }),
+        result => result,
+    }
+}
+
+/// Lengths and position of a call to a transform that gives as many coefficients as it takes values.
+pub(crate) fn check_call(start: usize, values: usize, coefficients: usize, block: usize) -> Result<()> {
+    same_length("coefficients", values, coefficients)?;
+    check_piece(start, values, block)
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<X: Transform + ?Sized> Transform for $pointer {
+            fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
+                (**self).forward_at(start, values, coefficients)
+            }
+            fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
+                (**self).inverse_at(start, coefficients, values)
+            }
+            fn block(&self) -> usize {
+                (**self).block()
+            }
+            fn coefficient_len(&self, values: usize) -> usize {
+                (**self).coefficient_len(values)
+            }
+            fn check_len(&self, values: usize) -> Result<()> {
+                (**self).check_len(values)
+            }
+            fn guarantee(&self) -> Guarantee {
+                (**self).guarantee()
+            }
+        }
+    )*};
+}
+forward!(&X, Box<X>);

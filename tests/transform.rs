@@ -1,0 +1,237 @@
+//! Transforms: exact inverses, energy kept, known signs, and gradients through them.
+
+mod common;
+
+use common::{Random, gaussian};
+use fewbits::{
+    Coded, Describe, Element, Error, ErrorStats, Fit, Frame, FrameWriter, Guarantee, Hadamard, KMeans, Pipeline,
+    PipelineExt, Quantizer, QuantizerExt, Restore, ScaleType, Seed, Then, Transform, TransformExt, Uniform,
+    UniformQuantizer, bf16, f16,
+};
+
+fn energy(values: &[f32]) -> f64 {
+    values.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
+}
+
+/// `H D x / sqrt(n)` by the definition: entry (i, j) of H is -1 to the number of ones that i and j share.
+fn naive(block: usize, seed: u64, values: &[f32]) -> Vec<f64> {
+    let mut out = Vec::new();
+    let mut from = 0;
+    while from < values.len() {
+        let rest = values.len() - from;
+        let len = block.min(if rest.is_power_of_two() { rest } else { rest.next_power_of_two() / 2 });
+        let signed: Vec<f64> = (from..from + len)
+            .map(|i| {
+                // SplitMix64 by hand.
+                let mut z = seed.wrapping_add((i as u64 / 64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                z ^= z >> 31;
+                if z >> (i % 64) & 1 == 1 { -f64::from(values[i]) } else { values[i].into() }
+            })
+            .collect();
+        for i in 0..len {
+            let entry = |j: usize| if (i & j).count_ones() % 2 == 1 { -1.0 } else { 1.0 };
+            out.push(signed.iter().enumerate().map(|(j, x)| entry(j) * x).sum::<f64>() / (len as f64).sqrt());
+        }
+        from += len;
+    }
+    out
+}
+
+#[test]
+fn every_length_comes_back_with_its_energy_and_equals_the_definition() {
+    let data = gaussian(1025, 3);
+    for block in [2, 4, 8, 16, 128, 1024, 4096] {
+        let transform = Hadamard::new(block, Seed::new(77)).unwrap();
+        let stride = if block > 200 { 41 } else { 1 };
+        for len in (1..=1025).step_by(stride) {
+            let values = &data[..len];
+            let coefficients = transform.forward(values).unwrap();
+            let expected = naive(block, 77, values);
+            let off = coefficients.iter().zip(&expected).map(|(&c, e)| (f64::from(c) - e).powi(2)).sum::<f64>();
+            assert!(off.sqrt() <= 1e-6 * energy(values).sqrt(), "block {block}, {len} values: {off}");
+            assert!((energy(&coefficients) / energy(values) - 1.0).abs() < 1e-6);
+            let back = transform.inverse(&coefficients, len).unwrap();
+            let off: f64 = back.iter().zip(values).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
+            assert!(off.sqrt() <= 1e-6 * energy(values).sqrt(), "block {block}, {len} values back: {off}");
+        }
+    }
+}
+
+#[test]
+fn signs_are_fair_known_and_another_seed_has_others() {
+    let signs = |seed| {
+        // Two values a block: the sum and the difference tell the signs of both.
+        let transform = Hadamard::new(2, Seed::new(seed)).unwrap();
+        let ones = vec![1.0_f32; 1 << 16];
+        let coefficients = transform.forward(&ones).unwrap();
+        let pairs = coefficients.as_chunks::<2>().0.iter();
+        pairs.flat_map(|[sum, difference]| [sum + difference < 0.0, sum - difference < 0.0]).collect::<Vec<bool>>()
+    };
+    let first: u64 = signs(1).iter().take(64).enumerate().map(|(i, &sign)| u64::from(sign) << i).sum();
+    assert_eq!(first, 0x910a_2dec_8902_5cc1, "the first output of SplitMix64 from 1");
+    for seed in 1..20 {
+        let signs = signs(seed);
+        // Chi-square with 15 degrees of freedom over runs of four: 37.7 is exceeded once in a thousand.
+        let mut counts = [0.0_f64; 16];
+        for four in signs.chunks(4) {
+            counts[four.iter().fold(0, |number, &sign| 2 * number + usize::from(sign))] += 1.0;
+        }
+        let expected = signs.len() as f64 / 64.0;
+        let chi: f64 = counts.iter().map(|count| (count - expected).powi(2) / expected).sum();
+        assert!(chi < 45.0, "seed {seed}: {chi}");
+    }
+    assert_ne!(signs(1), signs(2));
+}
+
+#[test]
+fn blocks_that_are_none_are_refused() {
+    for block in [0, 1, 3, 100, 8192] {
+        assert!(matches!(Hadamard::new(block, Seed::new(1)), Err(Error::Setting { name: "block", .. })));
+    }
+    let transform = Hadamard::new(64, Seed::new(1)).unwrap();
+    assert_eq!((transform.block(), transform.guarantee()), (64, Guarantee::Orthonormal));
+    assert!(matches!(transform.forward_at(32, &[1.0; 4], &mut [0.0; 4]), Err(Error::Unaligned { .. })));
+    assert!(matches!(transform.forward(&[1.0, f32::NAN]), Err(Error::NonFinite { index: 1 })));
+    assert!(matches!(transform.forward_into(&[1.0], &mut [0.0; 2]), Err(Error::Length { .. })));
+    assert!(transform.forward(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn outliers_stop_ruling_their_tensor() {
+    let mut values = gaussian(1 << 16, 5);
+    for i in 0..200 {
+        values[i * 327] *= 15.0;
+    }
+    let sqnr = |restored: &[f32]| ErrorStats::measure(&values, restored).unwrap().sqnr_db();
+    let rotation = Hadamard::new(1024, Seed::new(2)).unwrap();
+    let alone = KMeans::new(16).per_block(128).fit(&values).unwrap();
+    let rotated = Then::new(rotation, KMeans::new(16).per_block(128)).fit(&values).unwrap();
+    let (alone, rotated) =
+        (sqnr(&alone.fake_quantize(&values).unwrap()), sqnr(&rotated.fake_quantize(&values).unwrap()));
+    assert!(rotated > 20.3 && rotated > alone + 1.5, "{alone} dB alone, {rotated} dB rotated");
+}
+
+fn check_elements<T: Element>(values: &[T]) {
+    let settings = Then::new(Hadamard::new(128, Seed::new(6)).unwrap(), Uniform::new(6).per_block(64));
+    let quantizer = settings.fit(values).unwrap();
+    let frame = FrameWriter::new(&Coded::packed(&quantizer)).chunk_len(500).encode(values).unwrap();
+    let restored: Vec<T> = fewbits::decompress(&frame).unwrap();
+    assert!(restored == quantizer.fake_quantize(values).unwrap());
+    assert!(ErrorStats::measure(values, &restored).unwrap().sqnr_db() > 28.0);
+    let mut part = vec![T::default(); 300];
+    Frame::parse(&frame).unwrap().decoder().unwrap().decode_range_into(601..901, &mut part).unwrap();
+    assert!(part == restored[601..901]);
+}
+
+#[test]
+fn every_element_goes_through() {
+    let data = gaussian(3001, 8);
+    check_elements(&data);
+    check_elements(&data.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>());
+    check_elements(&data.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>());
+}
+
+#[test]
+fn generic_and_dyn_give_the_same_bytes_to_any_depth() {
+    let data = gaussian(2000, 9);
+    let (outer, inner) = (Hadamard::new(16, Seed::new(1)).unwrap(), Hadamard::new(64, Seed::new(2)).unwrap());
+    let settings = Then::new(outer, Then::new(inner, Uniform::new(5).scale_type(ScaleType::F16)));
+    let quantizer = settings.fit(&data).unwrap();
+    assert_eq!(quantizer.block(), 64);
+    let dynamic = Then::new(
+        Box::new(outer) as Box<dyn Transform>,
+        Box::new(Then::new(Box::new(inner) as Box<dyn Transform>, quantizer.quantizer.quantizer.clone()))
+            as Box<dyn Quantizer<Code = u8>>,
+    );
+    let bytes = Frame::encode(&Coded::packed(&quantizer), &data).unwrap();
+    assert_eq!(Frame::encode(&Coded::packed(&dynamic), &data).unwrap(), bytes);
+    let restored = Then::<Hadamard, Then<Hadamard, UniformQuantizer>>::from_bytes(&quantizer.to_bytes()).unwrap();
+    assert_eq!(restored, quantizer);
+    let any = Box::<dyn Pipeline>::from_bytes(&Coded::packed(&quantizer).to_bytes()).unwrap();
+    assert_eq!(any.encode(&data).unwrap(), Coded::packed(&quantizer).encode(&data).unwrap());
+    assert!(Box::<dyn Transform>::from_bytes(&outer.to_bytes()).is_ok());
+}
+
+#[test]
+fn coefficients_beyond_f32_are_errors_and_restored_values_stay_finite() {
+    let huge = [f32::MAX, f32::MAX, -f32::MAX, f32::MAX];
+    let settings = Then::new(Hadamard::new(4, Seed::new(1)).unwrap(), Uniform::new(4));
+    let overflow =
+        (0..64).map(|seed| Then::new(Hadamard::new(4, Seed::new(seed)).unwrap(), Uniform::new(4)).fit(&huge));
+    assert!(overflow.into_iter().all(|fit| fit.is_ok() || matches!(fit, Err(Error::CoefficientOverflow { .. }))));
+    let fitted = settings.fit(&huge.map(|x| x / 4.0)).unwrap();
+    assert!(matches!(fitted.quantize(&[f32::MAX; 4]), Ok(_) | Err(Error::CoefficientOverflow { .. })));
+    // Any codes under any scale give finite values.
+    let wild = Then::new(settings.transform, Uniform::new(8).fit_range(-f32::MAX, f32::MAX).unwrap());
+    for codes in [[0_u8; 4], [254; 4], [0, 254, 0, 254], [254, 0, 0, 254]] {
+        assert!(wild.dequantize::<f32>(&codes, 4).unwrap().iter().all(|x| x.is_finite()));
+    }
+}
+
+/// The product of the estimator against finite differences of what it stands for: coefficients that are clipped, and
+/// nothing else.
+#[test]
+fn the_straight_through_gradient_is_that_of_clipping_alone() {
+    let values = gaussian(40, 12);
+    let transform = Hadamard::new(16, Seed::new(3)).unwrap();
+    let inner = Uniform::new(3).fit_range(-0.8, 0.8).unwrap();
+    let end = 3.5 * f64::from(inner.scales()[0]);
+    let quantizer = Then::new(transform, inner);
+    let upstream = gaussian(40, 13);
+    let gradient = quantizer.straight_through(&values, &upstream).unwrap();
+
+    // The matrix of the transform, in f64, from its own definition.
+    let columns: Vec<Vec<f64>> = (0..40)
+        .map(|j| {
+            let mut unit = vec![0.0; 40];
+            unit[j] = 1.0;
+            naive(16, 3, &unit)
+        })
+        .collect();
+    let surrogate = |values: &[f64]| -> f64 {
+        let coefficient = |i: usize| (0..40).map(|j| columns[j][i] * values[j]).sum::<f64>().clamp(-end, end);
+        let clipped: Vec<f64> = (0..40).map(coefficient).collect();
+        let restored = |j: usize| (0..40).map(|i| columns[j][i] * clipped[i]).sum::<f64>();
+        (0..40).map(|j| f64::from(upstream[j]) * restored(j)).sum()
+    };
+    let mut clipped = false;
+    for j in 0..40 {
+        let at = |change: f64| {
+            let mut values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
+            values[j] += change;
+            surrogate(&values)
+        };
+        let difference = (at(1e-6) - at(-1e-6)) / 2e-6;
+        assert!((f64::from(gradient[j]) - difference).abs() < 1e-4, "value {j}: {} for {difference}", gradient[j]);
+        clipped |= (gradient[j] - upstream[j]).abs() > 1e-3;
+    }
+    assert!(clipped, "nothing was clipped");
+}
+
+#[test]
+fn wrong_compositions_say_what_they_need() {
+    let quantizer = Uniform::new(4).fit(&[1.0_f32]).unwrap();
+    let error = Then::<Hadamard, UniformQuantizer>::from_bytes(&quantizer.to_bytes()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "stage 0x01 stands where a Hadamard transform is needed; decode with the pipeline type that wrote it"
+    );
+    let transform = Hadamard::new(8, Seed::new(0)).unwrap();
+    assert!(Box::<dyn Quantizer<Code = u8>>::from_bytes(&transform.to_bytes()).is_err());
+    let mut random = Random(1);
+    for _ in 0..2000 {
+        let mut bytes = Then::new(transform, quantizer.clone()).to_bytes();
+        let at = random.below(bytes.len() - 4);
+        bytes[at] ^= 1 << random.below(8);
+        let end = bytes.len() - 4;
+        let checksum = crc32fast::hash(&bytes[..end]);
+        bytes[end..].copy_from_slice(&checksum.to_le_bytes());
+        if let Ok(quantizer) = Box::<dyn Quantizer<Code = u8>>::from_bytes(&bytes) {
+            let codes = vec![0; quantizer.code_len(64)];
+            let values = quantizer.dequantize::<f32>(&codes, 64);
+            assert!(values.is_err() || values.unwrap().iter().all(|x| x.is_finite()));
+        }
+    }
+}
