@@ -48,7 +48,7 @@ pub use wire::{FORMAT_VERSION, Reader, Writer};
 
 pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
 
-pub use transform::{Guarantee, Hadamard, Transform, TransformExt};
+pub use transform::{Dct, Guarantee, Hadamard, Transform, TransformExt};
 
 pub use quantizer::{
     Affine, AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, ErrorBound, Grid, KMeans, Levels,

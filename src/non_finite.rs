@@ -66,8 +66,9 @@ impl NonFinite {
         Self { policy: Policy::Refuse, missing: None }
     }
 
-    /// Infinities become the largest finite value; NaN is an error. Not for an [`ErrorBound`](crate::ErrorBound), which has
-    /// no level for what is outside of its range.
+    /// Infinities become the largest finite value; NaN is an error. For quantizers that clip: an
+    /// [`ErrorBound`](crate::ErrorBound) has no level for what is outside of its range, and the scale of a self-scaled
+    /// block ([`Blocks`](crate::Blocks)) would be that of the infinity.
     pub const fn saturate() -> Self {
         Self { policy: Policy::Saturate, missing: None }
     }

@@ -4,9 +4,9 @@ mod common;
 
 use common::{Random, data_sets, gaussian, quantizers};
 use fewbits::{
-    BitPack, Codebook, CodebookQuantizer, CodecExt, Coded, Describe, Error, ErrorStats, Fit, Frame, Histogram, KMeans,
-    Levels, Minifloat, NonFinite, Quantile, QuantileMethod, Quantiles, Quantizer, QuantizerExt, Range, Representative,
-    Restore, Scale, ScaleRule, ScaleType, Scales, Uniform, f16,
+    BitPack, Codebook, CodebookQuantizer, CodecExt, Coded, Describe, Error, ErrorStats, Fit, Frame, Grid, Histogram,
+    KMeans, Levels, Minifloat, NonFinite, Quantile, QuantileMethod, Quantiles, Quantizer, QuantizerExt, Range,
+    Representative, Restore, Scale, ScaleRule, ScaleType, Scales, Uniform, f16,
 };
 use proptest::prelude::*;
 
@@ -258,6 +258,75 @@ fn values_far_from_zero_have_levels_as_good_as_any() {
     }
 }
 
+/// Outliers and magnitudes that sums of squares could drown in.
+#[test]
+fn levels_stay_among_the_values_whatever_their_magnitudes() {
+    let sets: [&[f32]; 7] = [
+        &[1.0, 2.0, 3.0, 1e20],
+        &[1.0, 2.0, 3.0, f32::MAX],
+        &[-f32::MAX, 1.0, 2.0, f32::MAX],
+        &[1.0, 1.1, 2.0, 2.1, 1e9],
+        &[-1e9, 1.0, 1.1, 2.0, 2.1],
+        &[1e-20, 1.1e-20, 2e-20, 2.1e-20, 1.0],
+        &[-3e38, 3e38],
+    ];
+    let decades: Vec<f32> = (0..3000).map(|i| 10.0_f32.powf(-30.0 * i as f32 / 3000.0)).collect();
+    let mut fever: Vec<f32> = gaussian(1000, 51).iter().map(|x| 285.0 + 6.0 * x).collect();
+    fever.push(1e12);
+    for values in sets.into_iter().chain([&decades[..], &fever[..]]) {
+        for levels in [1, 2, 3, 5, 16, 100] {
+            let fits = [
+                KMeans::new(levels).fit(values).unwrap(),
+                Quantile::new(levels).fit(values).unwrap(),
+                Quantile::equal_mass(levels).fit(values).unwrap(),
+                KMeans::new(levels).per_block(8).fit(values).unwrap(),
+            ];
+            for quantizer in &fits[..3] {
+                let (low, high) = values.iter().fold((f32::MAX, -f32::MAX), |(a, b), &x| (a.min(x), b.max(x)));
+                assert!(quantizer.unit().values().iter().all(|level| (low..=high).contains(level)), "{levels}");
+            }
+        }
+    }
+    assert_eq!(KMeans::new(3).fit(sets[3]).unwrap().unit().values(), [1.05, 2.05, 1e9]);
+    assert_eq!(KMeans::new(3).fit(sets[4]).unwrap().unit().values(), [-1e9, 1.05, 2.05]);
+    let quantizer = KMeans::new(17).codes::<u16>().fit(&fever).unwrap();
+    let ordinary = KMeans::new(16).codes::<u16>().fit(&fever[..1000]).unwrap();
+    assert!(mse(&quantizer, &fever[..1000]) < 1.01 * mse(&ordinary, &fever[..1000]));
+}
+
+#[test]
+fn constant_groups_with_offsets_and_scales_in_two_levels_are_exact() {
+    let grid = Grid::new(-8, 7).unwrap();
+    for scale_type in [ScaleType::F32, ScaleType::E8M0, ScaleType::U8, ScaleType::E4M3] {
+        for value in [0.1_f32, 1e-8, -7.25, 3.1e38] {
+            let mut data = vec![value; 8];
+            let settings = Scale::new(grid).with_offsets().per_block(4).scale_type(scale_type);
+            assert_eq!(settings.fit(&data).unwrap().fake_quantize(&data).unwrap(), data, "{scale_type}");
+            if value.abs() < 1e30 {
+                data.extend([1.0, -5.0, 2.0, 3.0]);
+                assert_eq!(settings.fit(&data).unwrap().fake_quantize(&data).unwrap()[..8], data[..8], "{scale_type}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rules_of_scales_at_the_ends_of_their_types() {
+    let tenth = Codebook::new(vec![-0.1, 0.1]).unwrap();
+    for rule in [ScaleRule::Nearest, ScaleRule::Floor] {
+        for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::Bf16, ScaleType::E8M0] {
+            for value in [3e38_f32, 1e-42, 1.0] {
+                let quantizer =
+                    Scale::new(tenth.clone()).scale_type(scale_type).scale_rule(rule).fit(&[value]).unwrap();
+                let scale = quantizer.scales()[0];
+                assert!(scale > 0.0 && scale.is_finite(), "{rule:?}, {scale_type}, {value:e}: {scale:e}");
+            }
+        }
+    }
+    let floor = Scale::new(Minifloat::E2M1).scale_rule(ScaleRule::Floor).fit(&[1e-42_f32, 2e-42]).unwrap();
+    assert!(floor.fake_quantize(&[1e-42_f32, 2e-42]).unwrap()[1] > 1e-42);
+}
+
 #[test]
 fn parts_of_every_scale_type_build_the_same_quantizer() {
     let data = gaussian(1000, 43);
@@ -382,6 +451,8 @@ fn scales_in_two_levels_reach_all_values_and_are_used_as_stored() {
     assert!(Scales::two_level(ScaleType::U8, vec![-1.0], vec![1]).is_err());
     assert!(Scales::two_level(ScaleType::U8, vec![1.0], vec![1; 257]).is_err());
     assert!(Scales::two_level(ScaleType::E4M3, vec![1.0], vec![0x7f]).is_err());
+    // Two signs that cancel would be a second spelling.
+    assert!(Scales::two_level(ScaleType::E4M3, vec![-0.5], vec![0x81]).is_err());
 }
 
 #[test]

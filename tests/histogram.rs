@@ -281,6 +281,9 @@ fn forged_bytes_are_errors_or_histograms_that_work() {
     assert_eq!(ends(&[1.0, 2.0], 1.0, 1), Ok(Some(1.0)));
     assert_eq!(ends(&[1.0, 2.0], 1.0001, 1).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(ends(&[-1e10, 2.0], -1e10, 1).unwrap_err().kind(), ErrorKind::Corrupt);
+    // An element without values.
+    assert!(Histogram::from_bytes(&with_checksum(vec![0, 7, 0])).is_ok());
+    assert!(Histogram::from_bytes(&with_checksum(vec![0, 7 | 1 << 4, 0])).is_err());
     // 2^40 + 1 values, then 2^40 in each of two.
     let header = [fewbits::FORMAT_VERSION, 7, 1];
     let varint = |mut x: u64| {

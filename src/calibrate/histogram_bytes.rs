@@ -50,6 +50,9 @@ impl Histogram {
         for _ in 0..reader.varint()? {
             next = histogram.read_bucket(next, &mut reader)?;
         }
+        if histogram.count == 0 && dtype != DType::F32 {
+            return Err(corrupt("element of a histogram", settings.into()));
+        }
         if histogram.count > 0 {
             histogram.dtype = Some(dtype);
             histogram.ends = Some((reader.f32()?, reader.f32()?));

@@ -10,7 +10,7 @@ use crate::{
         AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, Grid, Minifloat, Quantizer, Scaled, Then,
         UniformQuantizer,
     },
-    transform::{Hadamard, Transform},
+    transform::{Dct, Hadamard, Transform},
 };
 use alloc::boxed::Box;
 
@@ -27,7 +27,7 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
             (SCALED, Some(Codebook::TAG)) => Ok(Box::new(CodebookQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(Minifloat::TAG)) => Ok(Box::new(Scaled::<Minifloat, C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
-            (Hadamard::TAG, _) => Ok(Box::new(Then::<Box<dyn Transform>, Self>::restore(stages)?)),
+            (Hadamard::TAG | Dct::TAG, _) => Ok(Box::new(Then::<Box<dyn Transform>, Self>::restore(stages)?)),
             (BOUNDED, _) => Ok(Box::new(BoundedQuantizer::<C>::restore(stages)?)),
             (AFFINE, _) => Ok(Box::new(AffineQuantizer::<C>::restore(stages)?)),
             _ => Err(unknown(tag, "a built-in quantizer")),
@@ -39,6 +39,7 @@ impl Restore for Box<dyn Transform> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         match stages.clone().next()?.0 {
             Hadamard::TAG => Ok(Box::new(Hadamard::restore(stages)?)),
+            Dct::TAG => Ok(Box::new(Dct::restore(stages)?)),
             tag => Err(unknown(tag, "a built-in transform")),
         }
     }

@@ -4,6 +4,7 @@
 //! inlined closure, so that elements, codes, levels and granularities do not multiply.
 
 pub(crate) mod bits;
+pub(crate) mod cosines;
 pub(crate) mod exp;
 pub(crate) mod extrema;
 pub(crate) mod hadamard;

@@ -37,12 +37,15 @@ pub trait Levels: Describe + Debug + Send + Sync {
     /// offset, the extremes of a group are mapped to its ends.
     fn range(&self) -> (f32, f32);
 
-    /// The largest distance of a value within [`range`](Self::range) from its nearest level. By default all levels are
-    /// looked at; a quantizer asks once.
+    /// The largest distance of a value within [`range`](Self::range) from its nearest level, or a little more: by default
+    /// the smallest f32 that is not below it. All levels are looked at; a quantizer asks once.
     fn radius(&self) -> f32 {
         let last = self.level_count().saturating_sub(1);
+        let level = |code| f64::from(self.level(code));
         let (low, high) = self.range();
-        let gap = (0..last).map(|code| self.level(code + 1) - self.level(code)).fold(0.0, f32::max);
-        (gap / 2.0).max(self.level(0) - low).max(high - self.level(last))
+        let gap = (0..last).map(|code| level(code + 1) - level(code)).fold(0.0, f64::max);
+        let radius = (gap / 2.0).max(level(0) - f64::from(low)).max(f64::from(high) - level(last));
+        let nearest = radius as f32;
+        if f64::from(nearest) < radius { nearest.next_up() } else { nearest }
     }
 }

@@ -46,8 +46,9 @@ pub enum ScaleRule {
     /// tiny values. The rule of NVFP4.
     Nearest,
     /// A power of two: the one at or below the largest magnitude of the group, divided by the one at or below the largest
-    /// level. Up to a quarter of the largest magnitude is clipped. The rule of the OCP microscaling formats, for levels on
-    /// both sides of zero: not with offsets.
+    /// level. What is beyond the largest level is clipped: up to a quarter of the largest magnitude for E2M1, up to half for
+    /// levels that end at a power of two. The rule of the OCP microscaling formats, made for E8M0, and for levels on both
+    /// sides of zero: not with offsets.
     Floor,
 }
 
@@ -55,9 +56,9 @@ pub enum ScaleRule {
 const E8M0_MIN: f32 = f32::from_bits(0x0040_0000);
 const E8M0_MAX: f32 = f32::from_bits(0x7f00_0000);
 
-/// The largest power of two that is not above a positive f32, not counting powers below 2^-127.
-pub(crate) fn power_at_or_below(x: f32) -> f32 {
-    f32::from_bits(x.to_bits() & 0x7f80_0000).max(E8M0_MIN)
+/// The largest power of two that is not above a positive f64.
+pub(crate) fn power_at_or_below(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & 0x7ff0_0000_0000_0000)
 }
 
 impl ScaleType {
@@ -143,8 +144,8 @@ impl ScaleType {
             Self::F16 => f16::from_f32(scale as f32).min(f16::MAX).to_f32(),
             Self::Bf16 => bf16::from_f32(scale as f32).min(bf16::MAX).to_f32(),
             Self::E8M0 => {
-                let power = power_at_or_below(scale as f32);
-                if f64::from(power) * 1.5 < scale { (2.0 * power).min(E8M0_MAX) } else { power.max(E8M0_MIN) }
+                let power = power_at_or_below(scale);
+                (if power * 1.5 < scale { 2.0 * power } else { power }).min(E8M0_MAX.into()) as f32
             }
         };
         nearest.max(self.smallest())

@@ -83,10 +83,12 @@ impl Scaling {
         };
         let mut offsets = Vec::new();
         if self.offsets {
-            // The first level stays where it was, if the second level of scales has moved the scale.
-            let first = f64::from(unit.range().0);
+            // The first level stays where it was, if the second level of scales has moved the scale; where any scale will
+            // do, the level that stands for the only value.
+            let (first, only) = (unit.range().0, unit.level(unit.nearest(0.0)));
             let moved = |(&(wanted, offset), &scale): (&(f32, f32), &f32)| {
-                self.offset(f64::from(offset) + first * (f64::from(wanted) - f64::from(scale)))
+                let level = f64::from(if wanted == 0.0 { only } else { first });
+                self.offset(f64::from(offset) + level * (f64::from(wanted) - f64::from(scale)))
             };
             offsets = fitted.iter().zip(scales.values()).map(moved).collect();
         }
@@ -169,8 +171,7 @@ impl Scaling {
             ScaleRule::Outward => self.scale_type.round_outward(extent, reach),
             ScaleRule::Nearest => Some(self.scale_type.round_nearest(extent / reach)),
             ScaleRule::Floor => {
-                let quotient = extent / f64::from(power_at_or_below(reach as f32));
-                Some(self.scale_type.round_nearest(power_at_or_below(quotient as f32).into()))
+                Some(self.scale_type.round_nearest(power_at_or_below(extent / power_at_or_below(reach))))
             }
         }
     }

@@ -43,8 +43,8 @@ impl Scales {
     }
 
     /// Scales in two levels: `shared[i / n]` times the number that `bytes[i]` stands for, where `n` scales share one:
-    /// 256 for [`ScaleType::U8`], all for [`ScaleType::E4M3`]. Products are rounded to f32, and neither zero nor
-    /// infinite.
+    /// 256 for [`ScaleType::U8`], all for [`ScaleType::E4M3`]. Shared numbers are positive; products are rounded to f32,
+    /// and neither zero nor infinite.
     pub fn two_level(scale_type: ScaleType, shared: Vec<f32>, bytes: Vec<u8>) -> Result<Self> {
         let Some(sharing) = scale_type.sharing() else {
             let remedy = "nothing is shared; use `new`";
@@ -53,7 +53,8 @@ impl Scales {
         same_length("shared", bytes.len().div_ceil(sharing), shared.len())?;
         let values: Vec<f32> =
             bytes.iter().enumerate().map(|(i, &x)| shared[i / sharing] * number(scale_type, x)).collect();
-        match values.iter().position(|&scale| !(scale > 0.0 && scale.is_finite())) {
+        let is_scale = |i: usize| shared[i / sharing] > 0.0 && values[i] > 0.0 && values[i].is_finite();
+        match (0..values.len()).find(|&i| !is_scale(i)) {
             Some(index) => Err(wrong(&values, index)),
             None => Ok(Self { scale_type, values, shared, bytes }),
         }
@@ -147,7 +148,12 @@ fn largest_number(scale_type: ScaleType) -> f32 {
 
 /// The number that a byte stands for: 0 or NaN for bytes that are never stored.
 fn number(scale_type: ScaleType, byte: u8) -> f32 {
-    if scale_type == ScaleType::U8 { byte.into() } else { Minifloat::E4M3.from_bits(byte.into()) }
+    match scale_type {
+        ScaleType::U8 => byte.into(),
+        // Without a sign, and no NaN.
+        _ if byte < 0x7f => Minifloat::E4M3.from_bits(byte.into()),
+        _ => 0.0,
+    }
 }
 
 /// What scales share of which this is the largest.

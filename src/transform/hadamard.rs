@@ -1,6 +1,6 @@
 //! Random signs, then the Walsh-Hadamard transform: outliers are spread over their block.
 
-use super::{Guarantee, Transform, check_call};
+use super::{Guarantee, Transform, blocks::for_each_block, check_call};
 use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
@@ -57,16 +57,6 @@ impl Hadamard {
         self.seed
     }
 
-    /// Calls `each(position in the slice, length)` for all blocks of a slice: whole ones, then descending powers of two.
-    fn for_each_block(&self, len: usize, mut each: impl FnMut(usize, usize)) {
-        let mut from = 0;
-        while from < len {
-            let block = self.block.min(prev_power_of_two(len - from));
-            each(from, block);
-            from += block;
-        }
-    }
-
     /// Multiplies by `factor`, with the sign that belongs to the position.
     fn apply_signs(&self, start: usize, factor: f32, values: &mut [f32]) {
         let mut at = 0;
@@ -83,11 +73,6 @@ impl Hadamard {
     }
 }
 
-/// The largest power of two that is not above `n`, which is not 0.
-const fn prev_power_of_two(n: usize) -> usize {
-    1 << (usize::BITS - 1 - n.leading_zeros())
-}
-
 /// `1 / sqrt(n)` for a power of two.
 fn factor(n: usize) -> f32 {
     let log = n.trailing_zeros();
@@ -99,7 +84,7 @@ impl Transform for Hadamard {
     fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
         check_call(start, values.len(), coefficients.len(), self.block)?;
         coefficients.copy_from_slice(values);
-        self.for_each_block(values.len(), |from, len| {
+        for_each_block(self.block, values.len(), |from, len| {
             let block = &mut coefficients[from..from + len];
             // Scaled first, so that sums stay as small as they can.
             self.apply_signs(start + from, factor(len), block);
@@ -110,7 +95,7 @@ impl Transform for Hadamard {
 
     fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
         check_call(start, values.len(), coefficients.len(), self.block)?;
-        self.for_each_block(values.len(), |from, len| {
+        for_each_block(self.block, values.len(), |from, len| {
             let (factor, block) = (factor(len), &mut values[from..from + len]);
             for (x, c) in block.iter_mut().zip(&coefficients[from..]) {
                 *x = c * factor;

@@ -1,7 +1,10 @@
 //! Values <-> coefficients: an invertible map in front of a quantizer.
 
+mod blocks;
+mod dct;
 mod hadamard;
 
+pub use dct::Dct;
 pub use hadamard::Hadamard;
 
 use crate::{

@@ -95,8 +95,10 @@ def read_scales(kind, count, side):
         shared = [struct.unpack("<f", side.bytes(4))[0] for _ in range(-(-count // 256))]
         return [f32(shared[i // 256] * side.u8()) for i in range(count)]
     if kind == 5:
-        share = struct.unpack("<f", side.bytes(4))[0] if count else 0.0
-        return [f32(share * magnitude(4, 3, side.u8())) for _ in range(count)]
+        share = struct.unpack("<f", side.bytes(4))[0] if count else 1.0
+        numbers = side.bytes(count)
+        assert share > 0 and all(0 < n < 127 for n in numbers)
+        return [f32(share * magnitude(4, 3, n)) for n in numbers]
     return [scale_of(kind, side.bytes(SCALE_SIZES[kind])) for _ in range(count)]
 
 
@@ -122,9 +124,11 @@ def read_levels(stages, side):
     else:
         levels = [struct.unpack("<f", side.bytes(4))[0] for _ in range(parameters.varint())]
     assert parameters.finished() and kind <= 2 and all(a < b for a, b in zip(levels, levels[1:]))
-    gaps = [f32(b - a) / 2 for a, b in zip(levels, levels[1:])]
-    ends = [f32(levels[0] + 1), f32(1 - levels[-1])] if kind == 1 else []
-    return levels, max(gaps + ends + [0.0])
+    gaps = [(b - a) / 2 for a, b in zip(levels, levels[1:])]
+    ends = [levels[0] + 1, 1 - levels[-1]] if kind == 1 else []
+    radius = max(gaps + ends + [0.0])
+    bits = struct.unpack("<I", struct.pack("<f", radius))[0]
+    return levels, f32(radius) if f32(radius) >= radius else from_bits(0, bits + 1)
 
 
 def read_quantizer(stages, side):

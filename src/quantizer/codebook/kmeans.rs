@@ -19,7 +19,7 @@ use core::marker::PhantomData;
 
 /// Settings of the levels with the least squared error: k-means in one dimension.
 ///
-/// Up to 256 levels: by dynamic programming, which finds the optimum, over the distinct values if they are at most 4,096,
+/// Up to 256 levels: by dynamic programming, which finds the optimum as far as sums of squares in f64 can tell, over the distinct values if they are at most 4,096,
 /// otherwise over some thousand means of neighbours; then Lloyd's iterations on the values themselves. More levels:
 /// Lloyd's iterations from those of [`Quantile`](super::Quantile), which finds a good solution.
 ///

@@ -103,8 +103,8 @@ impl Codebook {
             return Err(Error::Parameter { what: "levels", index, value: levels[index].into(), allowed });
         }
         let threshold = |pair: &[f32]| {
-            // Exact but for the last bit of f64, which cannot reach another f32. What is above the largest f32 that is
-            // not above the middle, is above the middle.
+            // What is above the largest f32 that is not above the middle, is above the middle. (To within the last bit of
+            // f64, where levels are so unlike that no f64 lies in the middle.)
             let middle = f64::midpoint(pair[0].into(), pair[1].into());
             let nearest = middle as f32;
             if f64::from(nearest) > middle { nearest.next_down() } else { nearest }

@@ -1,17 +1,17 @@
 //! Values in order, and how often each occurs: what levels are placed by.
 
 use crate::{calibrate::Histogram, kernel::order};
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
-/// Distinct values in ascending order with their weights, and sums over all that come before each.
+/// Distinct values in ascending order with their weights, and sums from the middle to each.
 pub(super) struct Points {
     pub(super) values: Vec<f64>,
     /// One item more than values: `weights[i]` is the weight of all values before the one at `i`.
     weights: Vec<f64>,
+    /// Likewise of differences from the median and of their squares, but counted from the middle outward, negative before
+    /// it: so what is far out is in no sum of what is not, and differences of sums do not cancel for its sake.
     sums: Vec<f64>,
     squares: Vec<f64>,
-    /// Added to values again: sums are about it, so that they do not cancel.
-    center: f64,
 }
 
 impl Points {
@@ -42,25 +42,27 @@ impl Points {
     }
 
     fn of_pairs(pairs: &[(f64, f64)]) -> Self {
-        let total: f64 = pairs.iter().map(|pair| pair.1).sum();
-        let center = pairs.iter().map(|&(x, weight)| x * (weight / total)).sum();
-        let sums = |term: &dyn Fn(f64) -> f64| {
-            let mut sum = 0.0;
-            let mut sums = Vec::with_capacity(pairs.len() + 1);
-            sums.push(0.0);
-            for &(x, weight) in pairs {
-                sum += weight * term(x - center);
-                sums.push(sum);
+        let mut weights = Vec::with_capacity(pairs.len() + 1);
+        let mut weight = 0.0;
+        weights.push(0.0);
+        for pair in pairs {
+            weight += pair.1;
+            weights.push(weight);
+        }
+        let middle = weights.partition_point(|&before| before <= weight / 2.0).clamp(1, pairs.len()) - 1;
+        let center = pairs[middle].0;
+        let outward = |term: &dyn Fn(f64) -> f64| {
+            let mut sums = vec![0.0; pairs.len() + 1];
+            for i in middle..pairs.len() {
+                sums[i + 1] = sums[i] + pairs[i].1 * term(pairs[i].0 - center);
+            }
+            for i in (0..middle).rev() {
+                sums[i] = sums[i + 1] - pairs[i].1 * term(pairs[i].0 - center);
             }
             sums
         };
-        Self {
-            values: pairs.iter().map(|pair| pair.0).collect(),
-            weights: sums(&|_| 1.0),
-            sums: sums(&|x| x),
-            squares: sums(&|x| x * x),
-            center,
-        }
+        let (sums, squares) = (outward(&|x| x), outward(&|x| x * x));
+        Self { values: pairs.iter().map(|pair| pair.0).collect(), weights, sums, squares }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -71,13 +73,12 @@ impl Points {
         self.weights[to] - self.weights[from]
     }
 
-    /// The mean of the values in a range that is not empty.
+    /// The mean of the values in a range that is not empty: from the values themselves, and among them.
     pub(super) fn mean(&self, from: usize, to: usize) -> f64 {
-        // One value alone is its own mean, without roundings.
-        if to - from == 1 {
-            return self.values[from];
-        }
-        self.center + (self.sums[to] - self.sums[from]) / self.weight(from, to)
+        let (first, last) = (self.values[from], self.values[to - 1]);
+        // About one of them, so that values far from zero lose nothing.
+        let sum: f64 = (from..to).map(|i| (self.values[i] - first) * self.weight(i, i + 1)).sum();
+        (first + sum / self.weight(from, to)).clamp(first, last)
     }
 
     /// The sum of the squared distances of the values in a range from their mean.

@@ -39,7 +39,8 @@ pub enum Representative {
 /// | 1/3, [`new`](Self::new) | Panter and Dite, "Quantization Distortion in Pulse-Count Modulation", 1951: nearly the least squared error with many levels | most data, without iterations |
 /// | 0 | equally wide | comparison: levels are uniform |
 ///
-/// [`KMeans`](super::KMeans) finds the least squared error itself. With [`at`](Self::at), levels are the quantiles of
+/// A gap in the data counts as an interval of low density, so that for data in clusters levels are lost there; such data
+/// wants [`KMeans`](super::KMeans), which finds the least squared error itself. With [`at`](Self::at), levels are the quantiles of
 /// probabilities of your own; with `equal_mass`, the edges between intervals are quantiles, and levels if the median
 /// represents them.
 ///
