@@ -4,7 +4,7 @@
 mod shared;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fewbits::{Fit, Hadamard, QuantizerExt, Seed, Then, TransformExt, Uniform};
+use fewbits::{Dct, Fit, Hadamard, QuantizerExt, Seed, Then, TransformExt, Uniform};
 use shared::{LEN, group, weights};
 use std::hint::black_box;
 
@@ -28,5 +28,21 @@ fn hadamard(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, hadamard);
+fn cosine(criterion: &mut Criterion) {
+    let values = weights(LEN);
+    let (mut coefficients, mut restored) = (vec![0.0_f32; LEN], vec![0.0_f32; LEN]);
+    for block in [8, 64, 256] {
+        let Ok(transform) = Dct::new(block) else { return };
+        let mut group = group(criterion, &format!("DCT {block}"), LEN);
+        group.bench_function("forward", |bencher| {
+            bencher.iter(|| transform.forward_into(black_box(&values), black_box(&mut coefficients)));
+        });
+        group.bench_function("inverse", |bencher| {
+            bencher.iter(|| transform.inverse_into(black_box(&coefficients), black_box(&mut restored)));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, hadamard, cosine);
 criterion_main!(benches);

@@ -8,9 +8,9 @@ mod common;
 
 use common::gaussian;
 use fewbits::{
-    Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, DType, Describe, Element, ErrorBound, Fit, Frame,
-    FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite, Quantile, Quantizer, Range, Rounding,
-    Scale, ScaleType, Seed, Then, Uniform, bf16, f16,
+    Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, DType, Dct, Describe, Element, ErrorBound, Fit,
+    Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite, Quantile, Quantizer, Range,
+    Rounding, Scale, ScaleType, Seed, Then, Uniform, bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -159,6 +159,14 @@ fn newest_of_other_kinds() -> Vec<(&'static str, Vec<u8>)> {
         ("nf4-blocks-double", packed(&Scale::new(Codebook::nf4()).per_block(3).scale_type(ScaleType::U8), &long)),
         ("nf4-high-first", nf4_high_first(&halves)),
         ("hadamard-128-uniform-4-blocks", packed(&Then::new(rotation, Uniform::new(4).per_block(64)), &long)),
+        ("dct-32-uniform-6", packed(&Then::new(Dct::new(32).unwrap(), Uniform::new(6)), &data)),
+        (
+            "hadamard-8-dct-4-uniform-5-f16",
+            packed(
+                &Then::new(Hadamard::new(8, Seed::new(5)).unwrap(), Then::new(Dct::new(4).unwrap(), Uniform::new(5))),
+                &halves,
+            ),
+        ),
         ("hadamard-128-nf4-f16-chunked", chunked_rotation(&rotation, &halves)),
         (
             "hadamard-16-hadamard-4-k-means-bf16",

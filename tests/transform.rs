@@ -4,7 +4,7 @@ mod common;
 
 use common::{Random, gaussian};
 use fewbits::{
-    Coded, Describe, Element, Error, ErrorStats, Fit, Frame, FrameWriter, Guarantee, Hadamard, KMeans, Pipeline,
+    Coded, Dct, Describe, Element, Error, ErrorStats, Fit, Frame, FrameWriter, Guarantee, Hadamard, KMeans, Pipeline,
     PipelineExt, Quantizer, QuantizerExt, Restore, ScaleType, Seed, Then, Transform, TransformExt, Uniform,
     UniformQuantizer, bf16, f16,
 };
@@ -57,6 +57,96 @@ fn every_length_comes_back_with_its_energy_and_equals_the_definition() {
             assert!(off.sqrt() <= 1e-6 * energy(values).sqrt(), "block {block}, {len} values back: {off}");
         }
     }
+}
+
+/// By the definition, in f64: whole blocks, then powers of two.
+fn naive_dct(block: usize, values: &[f32]) -> Vec<f64> {
+    let mut out = Vec::new();
+    let mut from = 0;
+    while from < values.len() {
+        let rest = values.len() - from;
+        let n = block.min(if rest.is_power_of_two() { rest } else { rest.next_power_of_two() / 2 });
+        for k in 0..n {
+            let angle = std::f64::consts::PI * k as f64 / (2 * n) as f64;
+            let cosine = |i: usize| (angle * (2 * i + 1) as f64).cos();
+            let sum: f64 = (0..n).map(|i| f64::from(values[from + i]) * cosine(i)).sum();
+            out.push(sum * (if k == 0 { 1.0 } else { 2.0 } / n as f64).sqrt());
+        }
+        from += n;
+    }
+    out
+}
+
+#[test]
+fn cosine_transforms_come_back_with_their_energy_and_equal_the_definition() {
+    let data = gaussian(1025, 4);
+    for block in [4, 8, 16, 64, 128, 256] {
+        let transform = Dct::new(block).unwrap();
+        let stride = if block > 20 { 13 } else { 3 };
+        for len in (1..=1025).step_by(stride).chain([block, 2 * block - 1]) {
+            let values = &data[..len];
+            let coefficients = transform.forward(values).unwrap();
+            let expected = naive_dct(block, values);
+            let off = coefficients.iter().zip(&expected).map(|(&c, e)| (f64::from(c) - e).powi(2)).sum::<f64>();
+            assert!(off.sqrt() <= 1e-6 * energy(values).sqrt(), "block {block}, {len} values: {off}");
+            assert!((energy(&coefficients) / energy(values) - 1.0).abs() < 1e-6);
+            let back = transform.inverse(&coefficients, len).unwrap();
+            let off: f64 = back.iter().zip(values).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
+            assert!(off.sqrt() <= 1e-6 * energy(values).sqrt(), "block {block}, {len} values back: {off}");
+        }
+    }
+    for block in [0, 1, 2, 3, 100, 512] {
+        assert!(matches!(Dct::new(block), Err(Error::Setting { name: "block", .. })));
+    }
+}
+
+#[test]
+fn cosine_transforms_equal_those_of_scipy() {
+    let mut lengths = 0;
+    for line in include_str!("golden/scipy_dct.txt").lines() {
+        let (length, bits) = line.split_once(' ').unwrap();
+        let length: usize = length.parse().unwrap();
+        let values: Vec<f32> = (0..length).map(|i| ((i * i * 37 % 101) as f32 - 50.0) / 64.0).collect();
+        let coefficients = Dct::new(256).unwrap().forward(&values).unwrap();
+        for (c, bits) in coefficients.iter().zip(bits.split(' ')) {
+            let expected = f64::from_bits(u64::from_str_radix(bits, 16).unwrap());
+            assert!((f64::from(*c) - expected).abs() < 2e-6, "{length} values: {c} for {expected}");
+        }
+        lengths += 1;
+    }
+    assert_eq!(lengths, 7);
+}
+
+/// The entropy of codes, counted for each index of a block.
+#[test]
+fn smooth_values_take_fewer_bits_as_coefficients() {
+    let mut x = 0.0;
+    let innovation = (1.0_f32 - 0.95 * 0.95).sqrt();
+    let values: Vec<f32> = gaussian(1 << 16, 61)
+        .into_iter()
+        .map(|noise| {
+            x = 0.95 * x + innovation * noise;
+            x
+        })
+        .collect();
+    let bits = |codes: &[u16]| -> f64 {
+        let per_index = (0..64).map(|index| {
+            let mut counts = vec![0_u64; 1 << 16];
+            codes.iter().skip(index).step_by(64).for_each(|&code| counts[usize::from(code)] += 1);
+            fewbits::entropy(&counts) / 64.0
+        });
+        per_index.sum()
+    };
+    // The same step, so the same error: the transform keeps its energy.
+    let step = 0.2;
+    let uniform = || Uniform::new(9).codes::<u16>().fit_range(-255.0 * step, 255.0 * step).unwrap();
+    let (alone, with) = (uniform(), Then::new(Dct::new(64).unwrap(), uniform()));
+    let sqnr = |quantizer: &dyn Quantizer<Code = u16>| {
+        ErrorStats::measure(&values, &quantizer.fake_quantize(&values).unwrap()).unwrap().sqnr_db()
+    };
+    assert!(sqnr(&alone) > 24.0 && (sqnr(&alone) - sqnr(&with)).abs() < 0.15);
+    let saved = bits(&alone.quantize(&values).unwrap()) - bits(&with.quantize(&values).unwrap());
+    assert!(saved > 1.5, "{saved} bits per value");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
 use fewbits::{
-    Affine, BitPack, Codebook, Codec, Error, ErrorBound, Fit, Grid, Hadamard, KMeans, Minifloat, Quantile, Quantizer,
-    Range, Result, Rounding, Scale, ScaleType, Seed, Then, Uniform, f16,
+    Affine, BitPack, Codebook, Codec, Dct, Error, ErrorBound, Fit, Grid, Hadamard, KMeans, Minifloat, Quantile,
+    Quantizer, Range, Result, Rounding, Scale, ScaleType, Seed, Then, Uniform, f16,
 };
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
@@ -131,6 +131,8 @@ pub fn quantizers() -> Vec<Case> {
     }
     let twice = Then::new(rotation, Then::new(Hadamard::new(4, Seed::new(6)).unwrap(), uniform(5)));
     cases.push(Case { mixes: true, ..case("Hadamard, Hadamard, uniform", twice) });
+    let cosines = Then::new(Dct::new(8).unwrap(), uniform(7).per_block(4));
+    cases.push(Case { mixes: true, ..case("DCT, uniform", cosines) });
     for (name, settings) in [
         ("0.05", ErrorBound::max_abs_error(0.05)),
         ("a hundredth of the range", ErrorBound::max_error_of_range(0.01)),

@@ -375,26 +375,65 @@ def narrow(element, x, bound):
     return f"{(bits + 0x7FFF + (bits >> 16 & 1)) >> 16:04x}"
 
 
-def undone(coefficients, log, seed):
-    """Values from the coefficients of a Hadamard transform."""
+def hadamard_block(seed):
+    def undo(position, block):
+        n = len(block)
+        block = [f32(c * f32(1 / math.sqrt(n))) for c in block]
+        h = 1
+        while h < n:
+            for i in range(n):
+                if i & h == 0:
+                    block[i], block[i + h] = f32(block[i] + block[i + h]), f32(block[i] - block[i + h])
+            h *= 2
+        negative = [splitmix(seed, (position + i) // 64) >> (position + i) % 64 & 1 for i in range(n)]
+        return [-x if sign else x for x, sign in zip(block, negative)]
+
+    return undo
+
+
+def cosine_block(length):
+    quarter = 2 * length
+    table = [0.0] * (quarter + 1)
+    table[0], width, half = 1.0, quarter, math.sqrt(0.5)
+    while width > 1:
+        for j in range(0, quarter, width):
+            table[j + width // 2] = (table[j] + table[j + width]) / (2 * half)
+        half, width = math.sqrt((1 + half) / 2), width // 2
+
+    def cosine(j):
+        j %= 4 * quarter
+        if j > 2 * quarter:
+            j = 4 * quarter - j
+        return table[j] if j <= quarter else -table[2 * quarter - j]
+
+    def undo(_, block):
+        n = len(block)
+        if n == 1:
+            return block
+        sums, odd = undo(0, block[::2]), block[1::2]
+        factor = math.sqrt(4 / n)
+        values = [0.0] * n
+        for j in range(n // 2):
+            difference = 0.0
+            for i, c in enumerate(odd):
+                entry = f32(factor * cosine((2 * i + 1) * (2 * j + 1) * (2 * length // n)))
+                difference = f32(difference + f32(entry * c))
+            root = f32(math.sqrt(0.5))
+            values[j], values[n - 1 - j] = f32(f32(sums[j] + difference) * root), f32(f32(sums[j] - difference) * root)
+        return values
+
+    return undo
+
+
+def undone(coefficients, log, undo):
+    """Values from the coefficients of a transform in blocks."""
 
     def values(first, data, number):
         x = [c for c, _ in coefficients(first, data, number)]
         at = 0
         while at < number:
             n = min(1 << log, 1 << (number - at).bit_length() - 1)
-            block = [f32(c * f32(1 / math.sqrt(n))) for c in x[at : at + n]]
-            h = 1
-            while h < n:
-                for i in range(n):
-                    if i & h == 0:
-                        block[i], block[i + h] = f32(block[i] + block[i + h]), f32(block[i] - block[i + h])
-                h *= 2
-            for i in range(n):
-                position = first + at + i
-                if splitmix(seed, position // 64) >> position % 64 & 1:
-                    block[i] = -block[i]
-            x[at : at + n] = block
+            x[at : at + n] = undo(first + at, x[at : at + n])
             at += n
         return [(value, 0.0) for value in x]
 
@@ -437,12 +476,17 @@ def decode(data):
         policy.bytes(4 if kept & 4 else 0)
         assert policy.finished()
         masks += kept >= 2
-    rotations = []
-    while stages.data[stages.at] == 0x21:
-        assert stages.u8() == 0x21
-        parameters = stages.section()
-        rotations.append((parameters.u8(), struct.unpack("<Q", parameters.bytes(8))[0]))
-        assert parameters.finished() and 1 <= rotations[-1][0] <= 12
+    transforms = []
+    while stages.data[stages.at] in (0x21, 0x22):
+        tag, parameters = stages.u8(), stages.section()
+        log = parameters.u8()
+        if tag == 0x21:
+            transforms.append((log, hadamard_block(struct.unpack("<Q", parameters.bytes(8))[0])))
+            assert 1 <= log <= 12
+        else:
+            transforms.append((log, cosine_block(1 << log)))
+            assert 2 <= log <= 8
+        assert parameters.finished()
     if stages.data[stages.at] == 0x10:
         blocks = read_blocks(stages, side)
 
@@ -457,8 +501,8 @@ def decode(data):
 
     assert stages.finished() and side.finished()
     # The first transform is the last one to be undone.
-    for log, seed in reversed(rotations):
-        values = undone(values, log, seed)
+    for undo in reversed(transforms):
+        values = undone(values, *undo)
     out = []
     for i, data in enumerate(streams):
         first, number = i * chunk, min(chunk, count - i * chunk)
