@@ -268,6 +268,15 @@ pub(crate) fn check_finite(values: &[f32], start: usize) -> Result<()> {
 /// Values that are converted in one piece of the stack.
 pub(crate) const PIECE: usize = 4096;
 
+/// The fewest values, in whole blocks of `block` that make `len` items each, whose items are whole blocks of `inner`.
+pub(crate) fn joint_block(block: usize, len: usize, inner: usize) -> usize {
+    let (mut a, mut b) = (len.max(1), inner.max(1));
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    (inner.max(1) / a).saturating_mul(block)
+}
+
 /// Calls `each(position of the first value, values as f32)` for one piece after another, borrowed where they are f32.
 pub(crate) fn for_each_piece<T: Element>(
     values: &[T],

@@ -4,7 +4,7 @@ use super::Pipeline;
 use crate::{
     codec::{BitPack, Codec},
     description::{Describe, Description, Restore, Stages},
-    element::{Element, PIECE, Values, ValuesMut, each_element},
+    element::{Element, PIECE, Values, ValuesMut, each_element, joint_block},
     error::{Error, Result, check_piece, same_length},
     quantizer::{Quantizer, dequantize_range, quantize_range, room},
 };
@@ -55,10 +55,8 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
 
     /// Values whose codes are whole blocks of the codec: a multiple of the quantizer's block.
     fn joint_block(&self) -> usize {
-        let (values, codes) = (self.quantizer.block().max(1), self.codec.block().max(1));
-        // Codes are as many for every block, so this many blocks are the fewest whose codes suit the codec.
-        let times = codes / gcd(self.quantizer.code_len(values), codes);
-        times.saturating_mul(values)
+        let values = self.quantizer.block().max(1);
+        joint_block(values, self.quantizer.code_len(values), self.codec.block())
     }
 
     /// The longest piece whose values and codes both fit the stack.
@@ -112,13 +110,6 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         same_length("values", values.len(), done)?;
         Ok(read)
     }
-}
-
-fn gcd(mut a: usize, mut b: usize) -> usize {
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 /// A code that no quantizer emitted comes from damaged bytes.

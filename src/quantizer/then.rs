@@ -3,7 +3,7 @@
 use super::Quantizer;
 use crate::{
     description::{Describe, Description, Restore, Stages},
-    element::{Element, PIECE, check_finite},
+    element::{Element, PIECE, check_finite, joint_block},
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
     transform::{Guarantee, Transform, check_coefficients},
@@ -159,13 +159,8 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
 
     /// Whole blocks of the transform whose coefficients are whole blocks of the quantizer.
     fn block(&self) -> usize {
-        let (values, inner) = (self.transform.block().max(1), self.quantizer.block().max(1));
-        let coefficients = self.transform.coefficient_len(values).max(1);
-        let (mut a, mut b) = (coefficients, inner);
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        (inner / a).saturating_mul(values)
+        let values = self.transform.block().max(1);
+        joint_block(values, self.transform.coefficient_len(values), self.quantizer.block())
     }
 
     fn code_len(&self, values: usize) -> usize {
