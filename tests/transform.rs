@@ -4,8 +4,8 @@ mod common;
 
 use common::{Random, gaussian};
 use fewbits::{
-    Coded, Dct, Describe, Element, Error, ErrorStats, Fit, Frame, FrameWriter, Guarantee, Hadamard, KMeans, Pipeline,
-    PipelineExt, Quantizer, QuantizerExt, Restore, ScaleType, Seed, Then, Transform, TransformExt, Uniform,
+    Coded, Dct, Describe, Element, Error, ErrorKind, ErrorStats, Fit, Frame, FrameWriter, Guarantee, Hadamard, KMeans,
+    Pipeline, PipelineExt, Quantizer, QuantizerExt, Restore, ScaleType, Seed, Then, Transform, TransformExt, Uniform,
     UniformQuantizer, bf16, f16,
 };
 
@@ -298,6 +298,22 @@ fn the_straight_through_gradient_is_that_of_clipping_alone() {
         clipped |= (gradient[j] - upstream[j]).abs() > 1e-3;
     }
     assert!(clipped, "nothing was clipped");
+}
+
+/// Sixty transforms would take megabytes of stack.
+#[test]
+fn transforms_in_a_row_are_counted() {
+    let quantizer = Uniform::new(4).fit(&[1.0_f32]).unwrap();
+    let transform = Hadamard::new(4, Seed::new(1)).unwrap();
+    let mut nested: Box<dyn Quantizer<Code = u8>> = Box::new(quantizer);
+    for depth in 1..=20 {
+        nested = Box::new(Then::new(transform, nested));
+        let restored = Box::<dyn Quantizer<Code = u8>>::from_bytes(&nested.to_bytes());
+        match restored {
+            Ok(restored) => assert!(depth <= 8 && restored.dequantize::<f32>(&[7; 4], 4).is_ok()),
+            Err(error) => assert!(depth > 8 && error.kind() == ErrorKind::Corrupt, "{error}"),
+        }
+    }
 }
 
 #[test]

@@ -27,7 +27,10 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
             (SCALED, Some(Codebook::TAG)) => Ok(Box::new(CodebookQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(Minifloat::TAG)) => Ok(Box::new(Scaled::<Minifloat, C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
-            (Hadamard::TAG | Dct::TAG, _) => Ok(Box::new(Then::<Box<dyn Transform>, Self>::restore(stages)?)),
+            (Hadamard::TAG | Dct::TAG, _) => {
+                check_depth(stages.clone())?;
+                Ok(Box::new(Then::<Box<dyn Transform>, Self>::restore(stages)?))
+            }
             (BOUNDED, _) => Ok(Box::new(BoundedQuantizer::<C>::restore(stages)?)),
             (AFFINE, _) => Ok(Box::new(AffineQuantizer::<C>::restore(stages)?)),
             _ => Err(unknown(tag, "a built-in quantizer")),
@@ -88,6 +91,17 @@ fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
     let pipeline = Coded::<Box<dyn Quantizer<Code = C>>, Box<dyn Codec<Code = C>>>::restore(&mut ahead)?;
     *stages = ahead;
     Ok(Box::new(pipeline))
+}
+
+/// Transforms in a row are not so many that their windows could fill a stack.
+fn check_depth(mut stages: Stages<'_>) -> Result<()> {
+    const MOST: usize = 8;
+    let mut depth = 0;
+    while matches!(stages.peek(), Some(Hadamard::TAG | Dct::TAG)) {
+        stages.next()?;
+        depth += 1;
+    }
+    if depth <= MOST { Ok(()) } else { Err(Error::Corrupt { what: "transforms in a row", found: depth as u64 }) }
 }
 
 /// A stage that needs levels is the last one.

@@ -10,7 +10,8 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 
-/// A transform in front of a quantizer: settings when both are settings, a quantizer when both are fitted, to any depth.
+/// A transform in front of a quantizer: settings when both are settings, a quantizer when both are fitted, to any depth
+/// (frames decode without naming the type up to 8 transforms).
 ///
 /// Fitting transforms all values, which takes 8 bytes each, and fits the quantizer to the coefficients: its scales,
 /// levels and bounds are theirs. So shapes and blocks of the quantizer count coefficients.
