@@ -19,9 +19,10 @@ use core::marker::PhantomData;
 
 /// Settings of the levels with the least squared error: k-means in one dimension.
 ///
-/// Up to 256 levels: by dynamic programming, which finds the optimum as far as sums of squares in f64 can tell, over the distinct values if they are at most 4,096,
-/// otherwise over some thousand means of neighbours; then Lloyd's iterations on the values themselves. More levels:
-/// Lloyd's iterations from those of [`Quantile`](super::Quantile), which finds a good solution.
+/// Up to 256 levels: by dynamic programming, which finds the optimum as far as sums of squares in f64 can tell, over the
+/// distinct values if they are at most 4,096, otherwise over some thousand means of neighbours; then Lloyd's iterations
+/// on the values themselves. More levels: Lloyd's iterations from those of [`Quantile`](super::Quantile), which finds a
+/// good solution.
 ///
 /// Levels are values, under the scale 1, or with [`per_block`](Self::per_block) and [`per_axis`](Self::per_axis) parts of
 /// the largest magnitude of a group, where the error is that of the parts. Fewer distinct values than levels give as many
@@ -32,6 +33,7 @@ use core::marker::PhantomData;
 ///
 /// Levels that were learned serve other data through [`Scale`](crate::Scale): learn them per block or axis, where they are
 /// parts of the largest magnitude, and give the new data scales of its own.
+///
 /// Grønlund and others, "Fast Exact k-Means, k-Medians and Bregman Divergence Clustering in 1D", 2017; Lloyd, "Least
 /// Squares Quantization in PCM", 1982.
 ///
