@@ -1,7 +1,10 @@
 //! The quantizers that are compared.
 
 use crate::network::Layer;
-use fewbits::{Codebook, Fit, KMeans, Minifloat, Quantile, Quantizer, Range, Result, Scale, ScaleType, Uniform};
+use fewbits::{
+    Codebook, Fit, Hadamard, KMeans, Minifloat, Quantile, Quantizer, Range, Result, Scale, ScaleType, Seed, Then,
+    Uniform,
+};
 use std::ops::RangeInclusive;
 
 /// Any fitted quantizer with codes of at most 8 bits.
@@ -19,7 +22,7 @@ const ALL: RangeInclusive<u32> = 2..=8;
 const FOUR: RangeInclusive<u32> = 4..=4;
 
 #[rustfmt::skip] // One line per method.
-pub(crate) const METHODS: [Method; 15] = [
+pub(crate) const METHODS: [Method; 16] = [
     Method { name: "symmetric", bits: ALL, fit: |bits, layer| fit(&Uniform::new(bits), layer) },
     Method { name: "full range", bits: ALL, fit: |bits, layer| fit(&Uniform::new(bits).full_range(), layer) },
     Method { name: "asymmetric", bits: ALL, fit: |bits, layer| fit(&Uniform::new(bits).asymmetric(), layer) },
@@ -32,6 +35,7 @@ pub(crate) const METHODS: [Method; 15] = [
     Method { name: "by density, gamma 1/3", bits: ALL, fit: |bits, layer| fit(&Quantile::new(1 << bits), layer) },
     Method { name: "k-means", bits: ALL, fit: |bits, layer| fit(&KMeans::new(1 << bits), layer) },
     Method { name: "k-means, blocks of 32", bits: ALL, fit: |bits, layer| fit(&KMeans::new(1 << bits).per_block(32).scale_type(ScaleType::Bf16), layer) },
+    Method { name: "Hadamard 32, k-means 32", bits: ALL, fit: |bits, layer| fit(&Then::new(Hadamard::new(32, Seed::new(1))?, KMeans::new(1 << bits).per_block(32).scale_type(ScaleType::Bf16)), layer) },
     Method { name: "NF4, blocks of 64", bits: FOUR, fit: |_, layer| fit(&Scale::new(Codebook::nf4()).per_block(64).scale_type(ScaleType::Bf16), layer) },
     Method { name: "MXFP4", bits: FOUR, fit: |_, layer| fit(&Scale::mx(Minifloat::E2M1), layer) },
     Method { name: "NVFP4", bits: FOUR, fit: |_, layer| fit(&Scale::nvfp4(), layer) },
