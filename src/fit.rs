@@ -1,6 +1,6 @@
 //! Settings + data -> a fitted stage.
 
-use crate::error::Result;
+use crate::{error::Result, non_finite::NonFinite};
 
 /// Settings that become a stage once they have seen data: values of any element, or [`Histogram`](crate::Histogram)s of
 /// them, one for each group (`fit(&[all])`, or `fit(core::slice::from_ref(&all))` to keep it).
@@ -25,4 +25,10 @@ pub trait Fit<T> {
     type Fitted;
     /// Chooses parameters from `data`.
     fn fit(&self, data: &[T]) -> Result<Self::Fitted>;
+
+    /// What the settings do with values that are not finite or stand for missing ones. [`Then`](crate::Then) asks, because
+    /// a policy is about values and not about coefficients; settings that have no policy refuse such values.
+    fn policy(&self) -> NonFinite {
+        NonFinite::refuse()
+    }
 }

@@ -258,6 +258,58 @@ fn values_far_from_zero_have_levels_as_good_as_any() {
     }
 }
 
+/// Neither gaps that densities spread over nor density far from zero, which leading bits do not resolve, cost levels.
+#[test]
+fn many_levels_from_the_better_of_two_starts() {
+    let mut outlier = gaussian(50_000, 61);
+    outlier.push(1e6);
+    let mut errors = Vec::new();
+    for levels in [250, 256, 257, 400, 1000] {
+        let quantizer = KMeans::new(levels).codes::<u16>().fit(&outlier).unwrap();
+        assert_eq!(quantizer.level_count() as usize, levels);
+        errors.push(mse(&quantizer, &outlier));
+    }
+    assert!(errors.is_sorted_by(|a, b| a > b), "{errors:?}");
+    // Sixteenths as large for four times as many levels.
+    assert!(errors[4] < errors[1] / 12.0, "{errors:?}");
+
+    let near = (0..20_000).map(|i| 1.0 + i as f32 / 20_000.0);
+    let decades: Vec<f32> = near.chain((0..20_000).map(|i| 10_f32.powf(i as f32 / -541.0))).collect();
+    let probabilities: Vec<f32> = gaussian(40_000, 62).iter().map(|x| (10.0 * x - 20.0).exp().min(1.0)).collect();
+    for values in [decades, probabilities] {
+        for levels in [16, 64, 256, 512] {
+            let means = mse(&KMeans::new(levels).codes::<u16>().fit(&values).unwrap(), &values);
+            let density = mse(&Quantile::new(levels).codes::<u16>().fit(&values).unwrap(), &values);
+            assert!(means <= density, "{levels} levels: {means:e} for {density:e}");
+        }
+    }
+}
+
+/// Single values of a histogram are known, and so are its ends.
+#[test]
+fn levels_from_histograms_stay_among_the_values() {
+    for values in [&[1e10_f32][..], &[0.3, -0.3, 7.7], &[1.0, 1.001, 1.002, 5.0]] {
+        let mut histogram = Histogram::new();
+        histogram.add(values).unwrap();
+        let (low, high) = (histogram.min().unwrap(), histogram.max().unwrap());
+        for levels in [1, 2, 4, 16] {
+            let fitted = KMeans::new(levels).fit(&[histogram.clone()]).unwrap();
+            assert!(fitted.unit().values().iter().all(|level| (low..=high).contains(level)), "{values:?}");
+        }
+        let ends = Quantile::at(&[0.0, 1.0]).fit(&[histogram.clone()]).unwrap();
+        let mut expected = vec![low, high];
+        expected.dedup();
+        assert_eq!(ends.unit().values(), expected);
+    }
+    let mut values = gaussian(997, 63);
+    values.extend([1e6, 1.5e6, -2e6]);
+    let mut histogram = Histogram::new();
+    histogram.add(&values).unwrap();
+    let exact = KMeans::new(16).codes::<u16>().fit(&values).unwrap();
+    let near = KMeans::new(16).codes::<u16>().fit(&[histogram]).unwrap();
+    assert!(mse(&near, &values[..997]) < 1.1 * mse(&exact, &values[..997]));
+}
+
 /// Outliers and magnitudes that sums of squares could drown in.
 #[test]
 fn levels_stay_among_the_values_whatever_their_magnitudes() {
@@ -323,6 +375,11 @@ fn rules_of_scales_at_the_ends_of_their_types() {
             }
         }
     }
+    // One is the smallest number of a byte, and scales are as small as a subnormal allows.
+    let tiny = [-127.0, 3.0, 100.0].map(|x: f32| x * f32::from_bits(200));
+    let bytes = Uniform::new(8).per_block(32).scale_type(ScaleType::U8).fit(&tiny).unwrap();
+    let errors = bytes.fake_quantize(&tiny).unwrap().into_iter().zip(tiny).map(|(a, b)| (a - b).abs());
+    assert!(errors.fold(0.0, f32::max) <= 101.0 * f32::from_bits(1));
     let floor = Scale::new(Minifloat::E2M1).scale_rule(ScaleRule::Floor).fit(&[1e-42_f32, 2e-42]).unwrap();
     assert!(floor.fake_quantize(&[1e-42_f32, 2e-42]).unwrap()[1] > 1e-42);
 }

@@ -393,11 +393,21 @@ impl Histogram {
     /// Four points for each bucket and how much each counts, in place of the values.
     pub(crate) fn points(&self) -> (Vec<f32>, Vec<f32>) {
         let (mut points, mut weights) = (Vec::new(), Vec::new());
+        let (min, max) = self.ends.unwrap_or_default();
         for bucket in self.buckets() {
-            for place in [-0.375, -0.125, 0.125, 0.375] {
-                points.push((bucket.mean + place * bucket.spread()) as f32);
-                weights.push((bucket.count as f64 / 4.0) as f32);
+            // A single value is known, and so are those that are all the same.
+            let places: &[f64] = match bucket.spread() {
+                spread if bucket.count > 1 && spread > 0.0 => &[-0.375, -0.125, 0.125, 0.375],
+                _ => &[0.0],
+            };
+            for place in places {
+                points.push(((bucket.mean + place * bucket.spread()) as f32).clamp(min, max));
+                weights.push((bucket.count as f64 / places.len() as f64) as f32);
             }
+        }
+        // The ends are known too.
+        if let [first, .., last] = &mut points[..] {
+            (*first, *last) = (min, max);
         }
         (points, weights)
     }

@@ -95,7 +95,7 @@ fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
 
 /// Transforms in a row are not so many that their windows could fill a stack.
 fn check_depth(mut stages: Stages<'_>) -> Result<()> {
-    const MOST: usize = 8;
+    const MOST: usize = 4;
     let mut depth = 0;
     while matches!(stages.peek(), Some(Hadamard::TAG | Dct::TAG)) {
         stages.next()?;

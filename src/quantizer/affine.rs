@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     fit::Fit,
     groups::Groups,
+    non_finite::NonFinite,
 };
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -152,6 +153,10 @@ impl<T: Element, C: Code> Fit<T> for Affine<C> {
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
         self.quantizer(self.calibration.fit(data, |group, ends, sample| self.sampled(group, ends, sample))?)
+    }
+
+    fn policy(&self) -> NonFinite {
+        self.calibration.non_finite
     }
 }
 

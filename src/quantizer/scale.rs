@@ -4,7 +4,7 @@ use super::{
     Levels, Scaled,
     scaling::{Scaling, scaling_settings},
 };
-use crate::{calibrate::Histogram, code::Code, element::Element, error::Result, fit::Fit};
+use crate::{calibrate::Histogram, code::Code, element::Element, error::Result, fit::Fit, non_finite::NonFinite};
 use core::marker::PhantomData;
 
 /// Settings: levels of your own, at scales fitted to each group of values, by default to its extremes.
@@ -63,6 +63,10 @@ impl<T: Element, L: Levels + Clone, C: Code> Fit<T> for Scale<L, C> {
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
         self.scaling.fit(self.levels.clone(), data)
+    }
+
+    fn policy(&self) -> NonFinite {
+        self.scaling.calibration.non_finite
     }
 }
 

@@ -168,7 +168,7 @@ fn share(scale_type: ScaleType, largest: f32) -> f32 {
     } else {
         ideal
     };
-    up.max(512.0 * f32::from_bits(1))
+    up.max(f32::from_bits(1) / number(scale_type, 1))
 }
 
 /// The byte for a scale, never one that stands for zero.

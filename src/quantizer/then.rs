@@ -11,16 +11,20 @@ use crate::{
 use alloc::{vec, vec::Vec};
 
 /// A transform in front of a quantizer: settings when both are settings, a quantizer when both are fitted, to any depth
-/// (frames decode without naming the type up to 8 transforms).
+/// (frames decode without naming the type up to 4 transforms).
 ///
 /// Fitting transforms all values, which takes 8 bytes each, and fits the quantizer to the coefficients: its scales,
 /// levels and bounds are theirs. So shapes and blocks of the quantizer count coefficients.
 ///
 /// Values go through windows of at most 4,096 values on the stack: nothing is allocated as long as a block of the
-/// transform and one of the quantizer fit in. Restored values beyond `f32::MAX` are `f32::MAX`.
+/// transform and one of the quantizer fit in. Restored values beyond the largest of their element become it.
+///
+/// A policy for values that are not finite belongs to [`Masked`](crate::Masked) alone, for behind a transform there are no
+/// values but coefficients: fit to what [`NonFinite::present`](crate::NonFinite::present) leaves.
 ///
 /// The straight-through gradient is a product of matrices, not a mask of values: through an orthonormal transform `X` it
-/// is `X⁻¹ (mask * X g)`, with the mask of the quantizer; through an elementwise one it is the mask itself.
+/// is `X⁻¹ (mask * X g)`, with the mask of the quantizer; through an elementwise one it is the mask itself. A
+/// gradient that is not finite spreads over its block.
 ///
 /// ```
 /// use fewbits::{Coded, Fit, Frame, Hadamard, Quantizer, Seed, Then, Uniform};
@@ -66,6 +70,11 @@ where
     type Fitted = Then<X::Fitted, Q::Fitted>;
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
+        if !self.quantizer.policy().is_strict() {
+            let remedy =
+                "a policy is about values, and behind a transform there are none: fit to those of its `present`";
+            return Err(Error::Unsuited { setting: "policy for values that are not finite", remedy });
+        }
         let transform = self.transform.fit(data)?;
         transform.check_len(data.len())?;
         let mut values = vec![0.0; data.len()];
@@ -156,6 +165,11 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
             }
             Ok(())
         })
+    }
+
+    /// An error of a coefficient can be one of any value of its block, so whatever lies beyond an element becomes its end.
+    fn narrowing_bound(&self, _index: usize) -> f64 {
+        f64::INFINITY
     }
 
     /// Whole blocks of the transform whose coefficients are whole blocks of the quantizer.

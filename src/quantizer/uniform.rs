@@ -10,6 +10,7 @@ use crate::{
     element::Element,
     error::{Error, Result},
     fit::Fit,
+    non_finite::NonFinite,
 };
 use core::marker::PhantomData;
 
@@ -149,6 +150,10 @@ impl<T: Element, C: Code> Fit<T> for Uniform<C> {
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
         self.scaling.fit(self.grid()?, data)
+    }
+
+    fn policy(&self) -> NonFinite {
+        self.scaling.calibration.non_finite
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     wire::Reader,
 };
 use alloc::vec::Vec;
+use core::f32::consts::FRAC_1_SQRT_2;
 use num_traits::Float;
 
 /// The longest block.
@@ -105,8 +106,8 @@ impl Dct {
         let (low, high) = x.split_at_mut(half);
         let outer = low.iter_mut().zip(high.iter_mut().rev());
         for ((low, high), (sum, difference)) in outer.zip(sums.iter().zip(&*differences)) {
-            *low = (sum + difference) * core::f32::consts::FRAC_1_SQRT_2;
-            *high = (sum - difference) * core::f32::consts::FRAC_1_SQRT_2;
+            let (sum, difference) = (sum * FRAC_1_SQRT_2, difference * FRAC_1_SQRT_2);
+            (*low, *high) = (sum + difference, sum - difference);
         }
     }
 
@@ -128,8 +129,9 @@ fn fold(x: &[f32], sums: &mut [f32], differences: &mut [f32]) {
     let (low, high) = x.split_at(x.len() / 2);
     let outer = low.iter().zip(high.iter().rev());
     for ((low, high), (sum, difference)) in outer.zip(sums.iter_mut().zip(differences)) {
-        *sum = (low + high) * core::f32::consts::FRAC_1_SQRT_2;
-        *difference = (low - high) * core::f32::consts::FRAC_1_SQRT_2;
+        // Factors first, so that no sum is beyond what it stands for.
+        let (low, high) = (low * FRAC_1_SQRT_2, high * FRAC_1_SQRT_2);
+        (*sum, *difference) = (low + high, low - high);
     }
 }
 

@@ -419,7 +419,8 @@ def cosine_block(length):
                 entry = f32(factor * cosine((2 * i + 1) * (2 * j + 1) * (2 * length // n)))
                 difference = f32(difference + f32(entry * c))
             root = f32(math.sqrt(0.5))
-            values[j], values[n - 1 - j] = f32(f32(sums[j] + difference) * root), f32(f32(sums[j] - difference) * root)
+            even, odd_part = f32(sums[j] * root), f32(difference * root)
+            values[j], values[n - 1 - j] = f32(even + odd_part), f32(even - odd_part)
         return values
 
     return undo
@@ -435,7 +436,7 @@ def undone(coefficients, log, undo):
             n = min(1 << log, 1 << (number - at).bit_length() - 1)
             x[at : at + n] = undo(first + at, x[at : at + n])
             at += n
-        return [(value, 0.0) for value in x]
+        return [(value, math.inf) for value in x]
 
     return values
 

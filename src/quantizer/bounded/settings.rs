@@ -178,6 +178,10 @@ impl<T: Element, C: Code> Fit<T> for ErrorBound<C> {
         let limits = Limits::of(data)?;
         self.quantizer(&limits, |rmse, limits| measured(data, rmse, limits))
     }
+
+    fn policy(&self) -> NonFinite {
+        self.non_finite
+    }
 }
 
 /// One histogram of all values.

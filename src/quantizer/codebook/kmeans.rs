@@ -12,17 +12,18 @@ use crate::{
     element::Element,
     error::Result,
     fit::Fit,
+    non_finite::NonFinite,
     quantizer::scaling::{Scaling, scaling_settings},
 };
-use alloc::{vec, vec::Vec};
-use core::marker::PhantomData;
+use alloc::{collections::BinaryHeap, vec, vec::Vec};
+use core::{iter, marker::PhantomData};
 
 /// Settings of the levels with the least squared error: k-means in one dimension.
 ///
 /// Up to 256 levels: by dynamic programming, which finds the optimum as far as sums of squares in f64 can tell, over the
-/// distinct values if they are at most 4,096, otherwise over some thousand means of neighbours; then Lloyd's iterations
-/// on the values themselves. More levels: Lloyd's iterations from those of [`Quantile`](super::Quantile), which finds a
-/// good solution.
+/// distinct values if they are at most 4,096. More values or levels: Lloyd's iterations on the values from a good start,
+/// the better of 256 levels at most that are optimal for some thousand means of neighbours and those of
+/// [`Quantile`](super::Quantile), with the costliest intervals split until there are enough; never worse than either.
 ///
 /// Levels are values, under the scale 1, or with [`per_block`](Self::per_block) and [`per_axis`](Self::per_axis) parts of
 /// the largest magnitude of a group, where the error is that of the parts. Fewer distinct values than levels give as many
@@ -84,6 +85,10 @@ impl<T: Element, C: Code> Fit<T> for KMeans<C> {
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
         self.placed().fit(data, |points| Ok(place(points, self.levels)))
     }
+
+    fn policy(&self) -> NonFinite {
+        self.scaling.calibration.non_finite
+    }
 }
 
 /// One histogram of all values.
@@ -103,15 +108,48 @@ fn place(points: &Points, levels: usize) -> Vec<f64> {
     if points.len() <= levels {
         return points.values.clone();
     }
-    let start = if levels > MOST_LEVELS {
-        by_density(points, levels, 1.0 / 3.0, Representative::Mean)
-    } else if points.len() <= MOST_POINTS {
+    if levels <= MOST_LEVELS && points.len() <= MOST_POINTS {
         return optimum(points, levels);
-    } else {
-        let merged = points.merged(MOST_POINTS);
-        if merged.len() > levels { optimum(&merged, levels) } else { merged.values }
-    };
-    lloyd(points, start)
+    }
+    // Merged points resolve outliers but not what is far from zero and dense; densities the other way round.
+    let few = levels.min(MOST_LEVELS);
+    let merged = points.merged(MOST_POINTS);
+    let sought = if merged.len() > few { optimum(&merged, few) } else { merged.values };
+    let [sought, dense] = [sought, by_density(points, levels, 1.0 / 3.0, Representative::Mean)]
+        .map(|start| split(points, &bounds(points, &start), levels));
+    lloyd(points, if sought.0 <= dense.0 { sought.1 } else { dense.1 })
+}
+
+/// Splits the costliest interval at its mean until there are `levels` of them, if there are so many points: the cost of
+/// all, and their means.
+fn split(points: &Points, bounds: &[usize], levels: usize) -> (f64, Vec<f64>) {
+    // Costs are not negative, so their bits are in their order.
+    let interval = |from: usize, to: usize| (points.cost(from, to).to_bits(), from, to);
+    let filled = bounds.windows(2).filter(|pair| pair[0] < pair[1]);
+    let mut intervals: BinaryHeap<_> = filled.map(|pair| interval(pair[0], pair[1])).collect();
+    while intervals.len() < levels {
+        match intervals.pop() {
+            Some((cost, from, to)) if cost > 0 => {
+                let middle = points.first_above(points.mean(from, to)).clamp(from + 1, to - 1);
+                intervals.extend([interval(from, middle), interval(middle, to)]);
+            }
+            // Nothing is left to gain.
+            last => {
+                intervals.extend(last);
+                break;
+            }
+        }
+    }
+    let mut ascending: Vec<_> = intervals.into_iter().map(|(cost, from, to)| (from, to, cost)).collect();
+    ascending.sort_unstable();
+    let cost = ascending.iter().map(|interval| f64::from_bits(interval.2)).sum();
+    (cost, ascending.iter().map(|&(from, to, _)| points.mean(from, to)).collect())
+}
+
+/// Where the points that are nearest to each of the levels begin, and the end of all.
+fn bounds(points: &Points, levels: &[f64]) -> Vec<usize> {
+    let between = levels.windows(2).map(|pair| points.first_above(f64::midpoint(pair[0], pair[1])));
+    iter::once(0).chain(between).chain([points.len()]).collect()
 }
 
 /// The means of the best partition of the points into `levels` intervals, fewer than points.
@@ -175,12 +213,9 @@ fn best_begins(
 
 /// Moves levels to the means of what is nearest to them until nothing moves, or for 100 rounds.
 fn lloyd(points: &Points, mut levels: Vec<f64>) -> Vec<f64> {
-    let mut bounds = Vec::new();
+    let mut before = Vec::new();
     for _ in 0..100 {
-        let before = core::mem::take(&mut bounds);
-        bounds.push(0);
-        bounds.extend(levels.windows(2).map(|pair| points.first_above(f64::midpoint(pair[0], pair[1]))));
-        bounds.push(points.len());
+        let bounds = bounds(points, &levels);
         if bounds == before {
             break;
         }
@@ -189,6 +224,7 @@ fn lloyd(points: &Points, mut levels: Vec<f64>) -> Vec<f64> {
                 *level = points.mean(pair[0], pair[1]);
             }
         }
+        before = bounds;
     }
     dedup(levels)
 }

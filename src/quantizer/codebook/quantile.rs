@@ -11,6 +11,7 @@ use crate::{
     element::Element,
     error::{Error, Result},
     fit::Fit,
+    non_finite::NonFinite,
     quantizer::scaling::{Scaling, scaling_settings},
 };
 use alloc::vec::Vec;
@@ -179,6 +180,10 @@ impl<T: Element, C: Code> Fit<T> for Quantile<C> {
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
         self.placed().fit(data, |points| self.place(points))
+    }
+
+    fn policy(&self) -> NonFinite {
+        self.scaling.calibration.non_finite
     }
 }
 
