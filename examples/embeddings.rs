@@ -7,7 +7,9 @@
 //! The file has f32 tensors `documents` and `queries` of as many columns; without one, embeddings are made here.
 //! Parameters are stored once; each document is a payload of known size, read without its neighbours. Queries stay f32.
 
-use fewbits::{Blocks, Coded, Fit, Hadamard, KMeans, Pipeline, PipelineExt, Seed, Then, Uniform, values_from_le_bytes};
+use fewbits::{
+    Blocks, Coded, Fit, Hadamard, KMeans, Pipeline, PipelineExt, Range, Seed, Then, Uniform, values_from_le_bytes,
+};
 use safetensors::{Dtype, SafeTensors};
 use std::{env, error::Error, fs};
 
@@ -48,13 +50,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     row("8, a scale per vector", &Blocks::uniform(8, columns)?, &documents, &queries)?;
     row("4, one scale", &Coded::packed(all(4)?), &documents, &queries)?;
     row("4, a scale per vector", &Blocks::uniform(4, columns)?, &documents, &queries)?;
+    let least = |bits| Uniform::new(bits).range(Range::Mse);
+    row("4, one scale, least error", &Coded::packed(least(4).fit(values)?), &documents, &queries)?;
     row("4, k-means", &Coded::packed(KMeans::new(16).fit(values)?), &documents, &queries)?;
     // The longest power of two of which vectors are whole numbers: blocks must not reach into the next one.
     let block = 1 << columns.trailing_zeros().min(12);
     if block > 1 {
         let rotation = Hadamard::new(block, Seed::new(1))?;
-        let uniform = Then::new(rotation, Uniform::new(4)).fit(values)?;
-        row(&format!("4, Hadamard {block}, one scale"), &Coded::packed(uniform), &documents, &queries)?;
+        let uniform = Then::new(rotation, least(4)).fit(values)?;
+        row(&format!("4, Hadamard {block}, least error"), &Coded::packed(uniform), &documents, &queries)?;
         for (bits, levels) in [(4, 16), (3, 8), (2, 4)] {
             let placed = Then::new(rotation, KMeans::new(levels)).fit(values)?;
             let name = format!("{bits}, Hadamard {block}, k-means");
