@@ -1,6 +1,5 @@
 //! How often values of each size occur: what calibration remembers of data it can't keep.
 
-use super::quantiles::check_probabilities;
 use crate::{
     dtype::DType,
     element::{Element, check_finite, for_each_piece},
@@ -11,7 +10,6 @@ use crate::{
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt;
-use num_traits::Float;
 
 /// Bits of an f32 behind the first one that is explicitly stored: its mantissa.
 pub(super) const MANTISSA: u32 = 23;
@@ -29,13 +27,14 @@ pub(super) const MOST: u64 = 1 << 40;
 /// of their own.
 ///
 /// Settings are fitted to histograms as to values: [`fit`](crate::Fit::fit) takes one for all values, or one for each
-/// index of an axis; what a histogram has left out is left out. Fits to the extremes are the same as from the values themselves; quantiles are within a bucket's width, and levels that are placed by data
-/// see four points a bucket: values that all lie close together, but far from zero, want 10 bits;
-/// [`Range::Mse`](crate::Range::Mse) measures on four points a bucket.
+/// index of an axis; what a histogram has left out is left out. Fits to the extremes are the same as from the values
+/// themselves, and quantiles are within a bucket's width. Levels that are placed by data and
+/// [`Range::Mse`](crate::Range::Mse) see up to four points a bucket: values that all lie close together, but far from
+/// zero, want 10 bits.
 ///
 /// Cost: about 2 ns a value to add (`cargo bench --bench quantiles -- histogram`). Memory: 2 KiB for each sign and
-/// exponent that occurs, at 7 bits, so about 100 KiB, and 8 KiB
-/// before that. Bytes: 3 to 10 for each bucket that occurs, 20 KB for a million
+/// exponent that occurs, at 7 bits, so about 100 KiB, and 8 KiB before that. Bytes: 3 to 10 for each bucket that occurs,
+/// 20 KB for a million
 /// Gaussian values. The design follows `DDSketch` (Masson, Rim and Lee, 2019), with the bits of a float in place of its
 /// logarithm.
 ///
@@ -57,7 +56,7 @@ pub(super) const MOST: u64 = 1 << 40;
 pub struct Histogram {
     pub(super) mantissa_bits: u32,
     /// By sign and exponent, in the order of the values.
-    pages: Vec<Option<Box<[Tally]>>>,
+    pub(super) pages: Vec<Option<Box<[Tally]>>>,
     pub(super) count: u64,
     pub(super) ends: Option<(f32, f32)>,
     pub(super) dtype: Option<DType>,
@@ -86,7 +85,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// How far its values spread around the mean, if evenly: 0 if they all are the smallest it can hold.
-    fn spread(&self) -> f64 {
+    pub(super) fn spread(&self) -> f64 {
         2.0 * (self.mean - f64::from(self.low)).min(f64::from(self.high) - self.mean)
     }
 }
@@ -293,123 +292,6 @@ impl Histogram {
     /// The widest element that was added: f16 and bf16 together make f32.
     pub fn dtype(&self) -> Option<DType> {
         self.dtype
-    }
-
-    /// The mean of the values, from exact sums of buckets; none if there are no values.
-    pub fn mean(&self) -> Option<f64> {
-        let sum: f64 = self.buckets().map(|bucket| bucket.mean * bucket.count as f64).sum();
-        (self.count > 0).then(|| sum / self.count as f64)
-    }
-
-    /// The standard deviation, as if the values of each bucket were spread evenly around their mean: nearly exact if it is
-    /// wider than a few buckets, but of values closer together than a bucket is wide no more than a guess. None if there
-    /// are no values.
-    pub fn standard_deviation(&self) -> Option<f64> {
-        let mean = self.mean()?;
-        let square = |bucket: Bucket| {
-            let (distance, spread) = (bucket.mean - mean, bucket.spread());
-            bucket.count as f64 * (distance * distance + spread * spread / 12.0)
-        };
-        Some(Float::sqrt(self.buckets().map(square).sum::<f64>() / self.count as f64))
-    }
-
-    /// Quantiles, at least one value being there: `out[i]` is the one of `probabilities[i]`, which is in 0..=1.
-    /// Interpolated as [`Quantiles`](super::Quantiles) do by default, but within a bucket values are taken to be spread
-    /// evenly around their mean, so that each is off by less than a bucket's width. The extremes are exact.
-    pub fn quantiles_into(&self, probabilities: &[f64], out: &mut [f64]) -> Result<()> {
-        same_length("out", probabilities.len(), out.len())?;
-        check_probabilities(probabilities)?;
-        if self.count == 0 {
-            return Err(Error::Empty);
-        }
-        let mut below = 0;
-        let ranked: Vec<(u64, Bucket)> = self
-            .buckets()
-            .map(|bucket| {
-                below += bucket.count;
-                (below - bucket.count, bucket)
-            })
-            .collect();
-        for (out, p) in out.iter_mut().zip(probabilities) {
-            let position = p * (self.count - 1) as f64;
-            let rank = position as u64;
-            let (value, next) = (self.of_rank(&ranked, rank), self.of_rank(&ranked, (rank + 1).min(self.count - 1)));
-            *out = value + (next - value) * (position - rank as f64);
-        }
-        Ok(())
-    }
-
-    /// As [`quantiles_into`](Self::quantiles_into), into a vector.
-    pub fn quantiles(&self, probabilities: &[f64]) -> Result<Vec<f64>> {
-        let mut out = vec![0.0; probabilities.len()];
-        self.quantiles_into(probabilities, &mut out)?;
-        Ok(out)
-    }
-
-    /// About the value that `rank` values lie below. `ranked` are the buckets, and how many values lie below each.
-    fn of_rank(&self, ranked: &[(u64, Bucket)], rank: u64) -> f64 {
-        let (low, high) = self.ends.unwrap_or_default();
-        if rank == 0 || rank + 1 == self.count {
-            return if rank == 0 { low.into() } else { high.into() };
-        }
-        let at = ranked.partition_point(|&(below, _)| below <= rank);
-        let (below, bucket) = ranked[at - 1];
-        let place = ((rank - below) as f64 + 0.5) / bucket.count as f64 - 0.5;
-        (bucket.mean + place * bucket.spread()).clamp(low.into(), high.into())
-    }
-
-    /// The smallest magnitude but zero, or less: it is known by its bucket. Zero if there are zeros only, or if it may be
-    /// any subnormal number.
-    pub(crate) fn least_magnitude(&self) -> f32 {
-        let magnitudes = self.magnitudes();
-        let mut buckets = magnitudes.buckets().skip_while(|bucket| bucket.low == 0.0 && bucket.mean == 0.0);
-        buckets.next().map_or(0.0, |bucket| bucket.low)
-    }
-
-    /// The histogram of the magnitudes: exact but for its smallest value, which may be the lower end of its bucket.
-    pub(crate) fn magnitudes(&self) -> Self {
-        let mut magnitudes = Self { pages: vec![None; PAGES], count: self.count, ..*self };
-        let shift = MANTISSA - self.mantissa_bits;
-        let last = (1_u64 << shift) - 1;
-        let middle = 1 << (MANTISSA + 8 - shift);
-        for (bucket, added) in self.tallies() {
-            let (bucket, rest) = if bucket < middle {
-                (2 * middle - 1 - bucket, added.count * last - added.rest)
-            } else {
-                (bucket, added.rest)
-            };
-            let tally = magnitudes.tally(bucket);
-            tally.count += added.count;
-            tally.rest += rest;
-        }
-        let smallest = magnitudes.buckets().next().map(|bucket| bucket.low);
-        magnitudes.ends = self.ends.zip(smallest).map(|((low, high), smallest)| {
-            let same_sign = low > 0.0 || high < 0.0;
-            (if same_sign { low.abs().min(high.abs()) } else { smallest }, low.abs().max(high.abs()))
-        });
-        magnitudes
-    }
-
-    /// Four points for each bucket and how much each counts, in place of the values.
-    pub(crate) fn points(&self) -> (Vec<f32>, Vec<f32>) {
-        let (mut points, mut weights) = (Vec::new(), Vec::new());
-        let (min, max) = self.ends.unwrap_or_default();
-        for bucket in self.buckets() {
-            // A single value is known, and so are those that are all the same.
-            let places: &[f64] = match bucket.spread() {
-                spread if bucket.count > 1 && spread > 0.0 => &[-0.375, -0.125, 0.125, 0.375],
-                _ => &[0.0],
-            };
-            for place in places {
-                points.push(((bucket.mean + place * bucket.spread()) as f32).clamp(min, max));
-                weights.push((bucket.count as f64 / places.len() as f64) as f32);
-            }
-        }
-        // The ends are known too.
-        if let [first, .., last] = &mut points[..] {
-            (*first, *last) = (min, max);
-        }
-        (points, weights)
     }
 }
 

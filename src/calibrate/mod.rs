@@ -4,6 +4,7 @@
 
 mod histogram;
 mod histogram_bytes;
+mod histogram_statistics;
 mod method;
 mod quantiles;
 mod ranks;
