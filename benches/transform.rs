@@ -4,7 +4,7 @@
 mod shared;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fewbits::{Dct, Fit, Hadamard, QuantizerExt, Seed, Then, TransformExt, Uniform};
+use fewbits::{Compand, Dct, Fit, Hadamard, QuantizerExt, Seed, Standardize, Then, Transform, TransformExt, Uniform};
 use shared::{LEN, group, weights};
 use std::hint::black_box;
 
@@ -28,21 +28,41 @@ fn hadamard(criterion: &mut Criterion) {
     }
 }
 
-fn cosine(criterion: &mut Criterion) {
+/// Forward and inverse.
+fn both(criterion: &mut Criterion, name: &str, transform: &impl Transform) {
     let values = weights(LEN);
     let (mut coefficients, mut restored) = (vec![0.0_f32; LEN], vec![0.0_f32; LEN]);
-    for block in [8, 64, 256] {
-        let Ok(transform) = Dct::new(block) else { return };
-        let mut group = group(criterion, &format!("DCT {block}"), LEN);
-        group.bench_function("forward", |bencher| {
-            bencher.iter(|| transform.forward_into(black_box(&values), black_box(&mut coefficients)));
-        });
-        group.bench_function("inverse", |bencher| {
-            bencher.iter(|| transform.inverse_into(black_box(&coefficients), black_box(&mut restored)));
-        });
-        group.finish();
-    }
+    let mut group = group(criterion, name, LEN);
+    group.bench_function("forward", |bencher| {
+        bencher.iter(|| transform.forward_into(black_box(&values), black_box(&mut coefficients)));
+    });
+    group.bench_function("inverse", |bencher| {
+        bencher.iter(|| transform.inverse_into(black_box(&coefficients), black_box(&mut restored)));
+    });
+    group.finish();
 }
 
-criterion_group!(benches, hadamard, cosine);
+fn cosine(criterion: &mut Criterion) {
+    for block in [8, 64, 256] {
+        let Ok(dct) = Dct::new(block) else { return };
+        both(criterion, &format!("DCT {block}"), &dct);
+    }
+    let Ok(down) = Dct::new(8).and_then(|dct| dct.along(&[LEN / 256, 256], 0)) else { return };
+    both(criterion, "DCT 8 along rows of 256", &down);
+}
+
+fn elementwise(criterion: &mut Criterion) {
+    let values = weights(LEN);
+    for (name, curve) in
+        [("mu-law", Compand::MuLaw(255.0)), ("asinh", Compand::Asinh(1.0)), ("power", Compand::Power(0.5))]
+    {
+        both(criterion, name, &curve.fit(&values).expect("finite data"));
+    }
+    let rows = Standardize::new().per_axis(&[LEN / 256, 256], 0).fit(&values).expect("finite data");
+    both(criterion, "standardized rows of 256", &rows);
+    let columns = Standardize::new().per_axis(&[LEN / 256, 256], 1).fit(&values).expect("finite data");
+    both(criterion, "standardized 256 columns", &columns);
+}
+
+criterion_group!(benches, hadamard, cosine, elementwise);
 criterion_main!(benches);

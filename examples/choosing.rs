@@ -5,9 +5,9 @@
 //! Every figure is that of a whole frame, decoded again.
 
 use fewbits::{
-    Affine, Blocks, Codebook, Coded, ErrorBound, ErrorStats, Fit, Frame, Grid, Hadamard, KMeans, Masked, Minifloat,
-    NonFinite, Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType, Seed, Then,
-    Uniform, bits_per_value,
+    Affine, Blocks, Codebook, Coded, Compand, ErrorBound, ErrorStats, Fit, Frame, Grid, Hadamard, KMeans, Masked,
+    Minifloat, NonFinite, Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType, Seed,
+    Standardize, Then, Uniform, bits_per_value,
 };
 
 const ROWS: usize = 512;
@@ -65,6 +65,12 @@ fn main() -> Result<()> {
         let rotated = Then::new(rotation, KMeans::new(1 << bits).per_block(128).scale_type(ScaleType::Bf16));
         let name = format!("{bits}, Hadamard 128, k-means, blocks of 128");
         pipeline(&name, &Coded::packed(rotated.fit(&weights)?), &weights)?;
+    }
+    let rows = Then::new(Standardize::new().scales_only().per_axis(&SHAPE, 0), KMeans::new(16));
+    pipeline("4, rows by their root mean square, k-means", &Coded::packed(rows.fit(&weights)?), &weights)?;
+    for (name, curve) in [("asinh, knee at 1 RMS", Compand::Asinh(1.0)), ("power 1/2", Compand::Power(0.5))] {
+        let curved = Then::new(curve, Uniform::new(4)).fit(&weights)?;
+        pipeline(&format!("4, {name}"), &Coded::packed(curved), &weights)?;
     }
     let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
     pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;

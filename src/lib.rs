@@ -19,6 +19,7 @@ mod kernel;
 mod memory;
 mod non_finite;
 mod seed;
+mod then;
 mod wire;
 
 // In the order of the flow: what values are like -> coefficients -> codes -> bytes -> bytes that describe themselves.
@@ -44,19 +45,22 @@ pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
 pub use non_finite::NonFinite;
 pub use seed::Seed;
+pub use then::Then;
 pub use wire::{FORMAT_VERSION, Reader, Writer};
 
 pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
 
-pub use transform::{Dct, Guarantee, Hadamard, Transform, TransformExt};
+pub use transform::{
+    Compand, CompandTransform, Dct, Guarantee, Hadamard, Standardize, StandardizeTransform, Transform, TransformExt,
+};
 
 pub use quantizer::{
     Affine, AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, ErrorBound, Grid, KMeans, Levels,
     Minifloat, Overflow, Quantile, Quantizer, QuantizerExt, Range, Representative, Rounding, Scale, ScaleRule,
-    ScaleType, Scaled, Scales, Then, Uniform, UniformQuantizer,
+    ScaleType, Scaled, Scales, Uniform, UniformQuantizer,
 };
 
-pub use codec::{BitPack, Codec, CodecExt};
+pub use codec::{BitPack, CodeMap, CodeMapExt, Codec, CodecExt, Difference};
 
 pub use pipeline::{Blocks, Coded, Masked, Pipeline, PipelineExt};
 

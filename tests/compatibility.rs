@@ -8,9 +8,9 @@ mod common;
 
 use common::gaussian;
 use fewbits::{
-    Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, DType, Dct, Describe, Element, ErrorBound, Fit,
-    Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite, Quantile, Quantizer, Range,
-    Rounding, Scale, ScaleType, Seed, Then, Uniform, bf16, f16,
+    Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, Compand, DType, Dct, Describe, Difference,
+    Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite,
+    Quantile, Quantizer, Range, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -43,6 +43,28 @@ fn chunked_rotation(rotation: &Hadamard, values: &[f16]) -> Vec<u8> {
     let settings = Then::new(*rotation, Scale::new(Codebook::nf4()).per_block(64).scale_type(ScaleType::Bf16));
     let pipeline = Coded::packed(settings.fit(values).unwrap());
     FrameWriter::new(&pipeline).chunk_len(128).encode(values).unwrap()
+}
+
+/// Coefficients of rows, then of columns, neither of which is a whole number of blocks.
+fn plane(values: &[f32]) -> Vec<u8> {
+    let along = |axis| Dct::new(4).unwrap().along(&SHAPE, axis).unwrap();
+    let pipeline = Coded::packed(Then::new(along(2), Then::new(along(1), Uniform::new(7))).fit(values).unwrap());
+    FrameWriter::new(&pipeline).chunk_len(84).encode(values).unwrap()
+}
+
+/// Differences of differences along two axes, cut within a row.
+fn predicted<T: Element>(values: &[T]) -> Vec<u8> {
+    let quantizer = ErrorBound::max_abs_error(0.01).codes::<u16>().fit(values).unwrap();
+    let map = Difference::of(&quantizer).unwrap().along(&SHAPE, 2).unwrap().along(&SHAPE, 0).unwrap().order(2).unwrap();
+    let codec = Then::new(map, BitPack::of(&quantizer));
+    FrameWriter::new(&Coded::new(quantizer, codec)).chunk_len(100).encode(values).unwrap()
+}
+
+/// 255 levels in a line: an odd number of codes.
+fn differences(values: &[f32]) -> Vec<u8> {
+    let quantizer = Uniform::new(8).fit(values).unwrap();
+    let codec = Then::new(Difference::of(&quantizer).unwrap(), BitPack::of(&quantizer));
+    Frame::encode(&Coded::new(quantizer, codec), values).unwrap()
 }
 
 fn masked<T: Element>(values: &[T], chunk_len: usize) -> Vec<u8> {
@@ -178,6 +200,34 @@ fn newest_of_other_kinds() -> Vec<(&'static str, Vec<u8>)> {
                 &brains,
             ),
         ),
+        ("dct-4-axis2-dct-4-axis1-uniform-7-chunked", plane(&data)),
+        (
+            "standardize-axis2-uniform-6",
+            packed(&Then::new(Standardize::new().per_axis(&SHAPE, 2), Uniform::new(6)), &data),
+        ),
+        (
+            "standardize-f16-blocks-scales-uniform-5-bf16",
+            packed(
+                &Then::new(Standardize::new().scales_only().per_block(50).stored_as(DType::F16), Uniform::new(5)),
+                &brains,
+            ),
+        ),
+        (
+            "standardize-bf16-means-mu-law-uniform-6-f16",
+            packed(
+                &Then::new(
+                    Standardize::new().means_only().per_axis(&SHAPE, 0).stored_as(DType::Bf16),
+                    Then::new(Compand::MuLaw(255.0), Uniform::new(6)),
+                ),
+                &halves,
+            ),
+        ),
+        ("asinh-uniform-12", packed(&Then::new(Compand::Asinh(0.25), Uniform::new(12).codes::<u16>()), &data)),
+        ("asinh-largest-f32", packed(&Then::new(Compand::Asinh(1e-6), Uniform::new(8)), &extremes)),
+        ("power-uniform-10", packed(&Then::new(Compand::Power(0.4), Uniform::new(10).codes::<u16>()), &data)),
+        ("mu-law-uniform-10", packed(&Then::new(Compand::MuLaw(40.0), Uniform::new(10).codes::<u16>()), &data)),
+        ("differences-8", differences(&data)),
+        ("differences-2-axes-order-2-f16-chunked", predicted(&halves)),
         ("quantile-9", packed(&Quantile::new(9), &data)),
         (
             "equal-mass-5-blocks-bf16-scales",

@@ -237,7 +237,7 @@ fn generic_and_dyn_give_the_same_bytes_to_any_depth() {
     assert_eq!(quantizer.block(), 64);
     let dynamic = Then::new(
         Box::new(outer) as Box<dyn Transform>,
-        Box::new(Then::new(Box::new(inner) as Box<dyn Transform>, quantizer.quantizer.quantizer.clone()))
+        Box::new(Then::new(Box::new(inner) as Box<dyn Transform>, quantizer.second.second.clone()))
             as Box<dyn Quantizer<Code = u8>>,
     );
     let bytes = Frame::encode(&Coded::packed(&quantizer), &data).unwrap();
@@ -259,7 +259,7 @@ fn coefficients_beyond_f32_are_errors_and_restored_values_stay_finite() {
     let fitted = settings.fit(&huge.map(|x| x / 4.0)).unwrap();
     assert!(matches!(fitted.quantize(&[f32::MAX; 4]), Ok(_) | Err(Error::CoefficientOverflow { .. })));
     // Any codes under any scale give finite values.
-    let wild = Then::new(settings.transform, Uniform::new(8).fit_range(-f32::MAX, f32::MAX).unwrap());
+    let wild = Then::new(settings.first, Uniform::new(8).fit_range(-f32::MAX, f32::MAX).unwrap());
     for codes in [[0_u8; 4], [254; 4], [0, 254, 0, 254], [254, 0, 0, 254]] {
         assert!(wild.dequantize::<f32>(&codes, 4).unwrap().iter().all(|x| x.is_finite()));
     }

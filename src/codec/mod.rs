@@ -1,8 +1,13 @@
 //! Codes <-> bytes, reversibly.
 
 mod bitpack;
+mod difference;
+mod map;
+mod then;
 
 pub use bitpack::BitPack;
+pub use difference::Difference;
+pub use map::{CodeMap, CodeMapExt};
 
 use crate::{
     code::Code,
@@ -43,8 +48,8 @@ pub trait Codec: Describe + Debug + Send + Sync {
     /// Fills `codes` from the front of `bytes`; returns how many bytes were read. Bytes come from anywhere.
     fn decode_at(&self, start: usize, bytes: &[u8], codes: &mut [Self::Code]) -> Result<usize>;
 
-    /// Decodes `count` codes through `piece`: fills it, hands it to `sink`, and so on; every piece but the last is
-    /// full. Returns how many bytes were read.
+    /// Decodes `count` codes through `piece`: fills it, hands it to `sink`, which may change it, and so on; every
+    /// piece but the last is full. Returns how many bytes were read.
     ///
     /// This is how pipelines decode without memory for all codes. By default a fixed rate is decoded piece by piece, if
     /// the length of `piece` is a multiple of [`block`](Self::block); a codec with a variable rate should override it,
@@ -55,7 +60,7 @@ pub trait Codec: Describe + Debug + Send + Sync {
         bytes: &[u8],
         count: usize,
         piece: &mut [Self::Code],
-        sink: &mut dyn FnMut(&[Self::Code]) -> Result<()>,
+        sink: &mut dyn FnMut(&mut [Self::Code]) -> Result<()>,
     ) -> Result<usize> {
         check_piece(start, count, 1)?;
         if let Some(needed) = self.encoded_len(count) {
@@ -71,7 +76,7 @@ pub trait Codec: Describe + Debug + Send + Sync {
         if self.encoded_len(count).is_none() || !splits {
             let mut codes = filled(count)?;
             let read = self.decode_at(start, bytes, &mut codes)?;
-            codes.chunks(piece.len().max(1)).try_for_each(sink)?;
+            codes.chunks_mut(piece.len().max(1)).try_for_each(sink)?;
             return Ok(read);
         }
         let (mut done, mut read) = (0, 0);
@@ -150,7 +155,7 @@ macro_rules! forward {
                 bytes: &[u8],
                 count: usize,
                 piece: &mut [K::Code],
-                sink: &mut dyn FnMut(&[K::Code]) -> Result<()>,
+                sink: &mut dyn FnMut(&mut [K::Code]) -> Result<()>,
             ) -> Result<usize> {
                 (**self).decode_pieces(start, bytes, count, piece, sink)
             }

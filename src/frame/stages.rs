@@ -2,15 +2,16 @@
 
 use crate::{
     code::Code,
-    codec::{BitPack, Codec},
+    codec::{BitPack, CodeMap, Codec, Difference},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Blocks, Coded, Masked, Pipeline},
     quantizer::{
-        AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, Grid, Minifloat, Quantizer, Scaled, Then,
+        AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, Grid, Minifloat, Quantizer, Scaled,
         UniformQuantizer,
     },
-    transform::{Dct, Hadamard, Transform},
+    then::Then,
+    transform::{CompandTransform, Dct, Hadamard, StandardizeTransform, Transform},
 };
 use alloc::boxed::Box;
 
@@ -27,8 +28,8 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
             (SCALED, Some(Codebook::TAG)) => Ok(Box::new(CodebookQuantizer::<C>::restore(stages)?)),
             (SCALED, Some(Minifloat::TAG)) => Ok(Box::new(Scaled::<Minifloat, C>::restore(stages)?)),
             (SCALED, Some(unit)) => Err(unknown(unit, "the levels of a built-in quantizer")),
-            (Hadamard::TAG | Dct::TAG, _) => {
-                check_depth(stages.clone())?;
+            (tag, _) if is_transform(tag) => {
+                check_depth(stages.clone(), is_transform, "transforms in a row")?;
                 Ok(Box::new(Then::<Box<dyn Transform>, Self>::restore(stages)?))
             }
             (BOUNDED, _) => Ok(Box::new(BoundedQuantizer::<C>::restore(stages)?)),
@@ -43,6 +44,8 @@ impl Restore for Box<dyn Transform> {
         match stages.clone().next()?.0 {
             Hadamard::TAG => Ok(Box::new(Hadamard::restore(stages)?)),
             Dct::TAG => Ok(Box::new(Dct::restore(stages)?)),
+            StandardizeTransform::TAG => Ok(Box::new(StandardizeTransform::restore(stages)?)),
+            CompandTransform::TAG => Ok(Box::new(CompandTransform::restore(stages)?)),
             tag => Err(unknown(tag, "a built-in transform")),
         }
     }
@@ -53,7 +56,20 @@ impl<C: Code> Restore for Box<dyn Codec<Code = C>> {
         const BIT_PACK: u8 = BitPack::<u8>::TAG;
         match stages.clone().next()?.0 {
             BIT_PACK => Ok(Box::new(BitPack::<C>::restore(stages)?)),
+            tag if is_code_map(tag) => {
+                check_depth(stages.clone(), is_code_map, "maps of codes in a row")?;
+                Ok(Box::new(Then::<Box<dyn CodeMap<Code = C>>, Self>::restore(stages)?))
+            }
             tag => Err(unknown(tag, "a built-in codec")),
+        }
+    }
+}
+
+impl<C: Code> Restore for Box<dyn CodeMap<Code = C>> {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        match stages.clone().next()?.0 {
+            DIFFERENCE => Ok(Box::new(Difference::<C>::restore(stages)?)),
+            tag => Err(unknown(tag, "a built-in map of codes")),
         }
     }
 }
@@ -93,15 +109,25 @@ fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
     Ok(Box::new(pipeline))
 }
 
-/// Transforms in a row are not so many that their windows could fill a stack.
-fn check_depth(mut stages: Stages<'_>) -> Result<()> {
+const DIFFERENCE: u8 = Difference::<u8>::TAG;
+
+fn is_transform(tag: u8) -> bool {
+    matches!(tag, Hadamard::TAG | Dct::TAG | StandardizeTransform::TAG | CompandTransform::TAG)
+}
+
+fn is_code_map(tag: u8) -> bool {
+    tag == DIFFERENCE
+}
+
+/// Stages in a row are not so many that their windows could fill a stack.
+fn check_depth(mut stages: Stages<'_>, counts: fn(u8) -> bool, what: &'static str) -> Result<()> {
     const MOST: usize = 4;
     let mut depth = 0;
-    while matches!(stages.peek(), Some(Hadamard::TAG | Dct::TAG)) {
+    while stages.peek().is_some_and(counts) {
         stages.next()?;
         depth += 1;
     }
-    if depth <= MOST { Ok(()) } else { Err(Error::Corrupt { what: "transforms in a row", found: depth as u64 }) }
+    if depth <= MOST { Ok(()) } else { Err(Error::Corrupt { what, found: depth as u64 }) }
 }
 
 /// A stage that needs levels is the last one.

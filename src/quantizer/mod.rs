@@ -43,7 +43,6 @@ pub(crate) use scaled::rounding_bound;
 pub use scales::{ScaleRule, ScaleType};
 pub(crate) use scaling::Scaling;
 pub use stored_scales::Scales;
-pub use then::Then;
 pub use uniform::{Uniform, UniformQuantizer};
 
 use crate::{

@@ -2,65 +2,13 @@
 
 use super::Quantizer;
 use crate::{
-    description::{Describe, Description, Restore, Stages},
     element::{Element, PIECE, check_finite, joint_block},
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
+    then::Then,
     transform::{Guarantee, Transform, check_coefficients},
 };
 use alloc::{vec, vec::Vec};
-
-/// A transform in front of a quantizer: settings when both are settings, a quantizer when both are fitted, to any depth
-/// (frames decode without naming the type up to 4 transforms).
-///
-/// Fitting transforms all values, which takes 8 bytes each, and fits the quantizer to the coefficients: its scales,
-/// levels and bounds are theirs. So shapes and blocks of the quantizer count coefficients.
-///
-/// Values go through windows of at most 4,096 values on the stack: nothing is allocated as long as a block of the
-/// transform and one of the quantizer fit in. Restored values beyond the largest of their element become it.
-///
-/// A policy for values that are not finite belongs to [`Masked`](crate::Masked) alone, for behind a transform there are no
-/// values but coefficients: fit to what [`NonFinite::present`](crate::NonFinite::present) leaves.
-///
-/// The straight-through gradient is a product of matrices, not a mask of values: through an orthonormal transform `X` it
-/// is `X⁻¹ (mask * X g)`, with the mask of the quantizer; through an elementwise one it is the mask itself. A
-/// gradient that is not finite spreads over its block.
-///
-/// ```
-/// use fewbits::{Coded, Fit, Frame, Hadamard, Quantizer, Seed, Then, Uniform};
-///
-/// let weights: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin()).collect();
-/// let settings = Then::new(Hadamard::new(128, Seed::new(9))?, Uniform::new(4).per_block(64));
-/// let quantizer = settings.fit(&weights)?;
-/// assert_eq!(quantizer.block(), 128);
-/// let frame = Frame::encode(&Coded::packed(quantizer), &weights)?; // holds both stages
-/// let restored: Vec<f32> = fewbits::decompress(&frame)?;
-/// assert!(weights.iter().zip(&restored).all(|(w, r)| (w - r).abs() < 0.4));
-/// # Ok::<(), fewbits::Error>(())
-/// ```
-///
-/// What comes first has to be a transform:
-///
-/// ```compile_fail
-/// use fewbits::{Fit, Hadamard, Seed, Then, Uniform};
-///
-/// Then::new(Uniform::new(4), Hadamard::new(128, Seed::new(9))?).fit(&[1.0_f32])?;
-/// # Ok::<(), fewbits::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Then<X, Q> {
-    /// Values to coefficients.
-    pub transform: X,
-    /// Coefficients to codes.
-    pub quantizer: Q,
-}
-
-impl<X, Q> Then<X, Q> {
-    /// From settings, or from fitted stages.
-    pub const fn new(transform: X, quantizer: Q) -> Self {
-        Self { transform, quantizer }
-    }
-}
 
 impl<T: Element, X, Q> Fit<T> for Then<X, Q>
 where
@@ -70,12 +18,12 @@ where
     type Fitted = Then<X::Fitted, Q::Fitted>;
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
-        if !self.quantizer.policy().is_strict() {
+        if !self.second.policy().is_strict() {
             let remedy =
                 "a policy is about values, and behind a transform there are none: fit to those of its `present`";
             return Err(Error::Unsuited { setting: "policy for values that are not finite", remedy });
         }
-        let transform = self.transform.fit(data)?;
+        let transform = self.first.fit(data)?;
         transform.check_len(data.len())?;
         let mut values = vec![0.0; data.len()];
         T::widen_into(data, &mut values)?;
@@ -84,8 +32,8 @@ where
         transform.forward_at(0, &values, &mut coefficients)?;
         check_coefficients(&coefficients, 0)?;
         drop(values);
-        let quantizer = self.quantizer.fit(&coefficients)?;
-        Ok(Then { transform, quantizer })
+        let quantizer = self.second.fit(&coefficients)?;
+        Ok(Then::new(transform, quantizer))
     }
 }
 
@@ -94,7 +42,7 @@ impl<X: Transform, Q: Quantizer> Then<X, Q> {
     fn window(&self) -> Option<usize> {
         let block = self.block();
         let window = PIECE.checked_div(block)?.checked_mul(block)?;
-        (window > 0 && self.transform.coefficient_len(window) <= PIECE).then_some(window)
+        (window > 0 && self.first.coefficient_len(window) <= PIECE).then_some(window)
     }
 
     /// Calls `each(start, values, first code, last code, buffer)` for one window after another, with room for the
@@ -106,13 +54,13 @@ impl<X: Transform, Q: Quantizer> Then<X, Q> {
         mut each: impl FnMut(usize, core::ops::Range<usize>, &mut [f32]) -> Result<()>,
     ) -> Result<()> {
         let Some(window) = self.window() else {
-            let mut buffer = vec![0.0; self.transform.coefficient_len(values)];
+            let mut buffer = vec![0.0; self.first.coefficient_len(values)];
             return each(start, 0..values, &mut buffer);
         };
         let mut buffer = [0.0; PIECE];
         for from in (0..values).step_by(window) {
             let to = values.min(from + window);
-            let len = self.transform.coefficient_len(to - from);
+            let len = self.first.coefficient_len(to - from);
             let buffer =
                 buffer.get_mut(..len).ok_or(Error::Length { what: "coefficients", expected: len, actual: PIECE })?;
             each(start + from, from..to, buffer)?;
@@ -131,8 +79,8 @@ impl<X: Transform, Q: Quantizer> Then<X, Q> {
     }
 
     fn forward(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
-        self.transform.forward_at(start, values, coefficients)?;
-        check_coefficients(coefficients, self.transform.coefficient_len(start))
+        self.first.forward_at(start, values, coefficients)?;
+        check_coefficients(coefficients, self.first.coefficient_len(start))
     }
 }
 
@@ -140,7 +88,7 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
     type Code = Q::Code;
 
     fn level_count(&self) -> u32 {
-        self.quantizer.level_count()
+        self.second.level_count()
     }
 
     fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [Q::Code]) -> Result<()> {
@@ -148,7 +96,7 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
         self.for_each_window(start, values.len(), |at, range, coefficients| {
             let place = self.codes(&range);
             self.forward(at, &values[range], coefficients)?;
-            self.quantizer.quantize_at(self.transform.coefficient_len(at), coefficients, &mut codes[place])
+            self.second.quantize_at(self.first.coefficient_len(at), coefficients, &mut codes[place])
         })
     }
 
@@ -156,9 +104,9 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
         self.check(start, values.len(), codes.len())?;
         self.for_each_window(start, values.len(), |at, range, coefficients| {
             let place = self.codes(&range);
-            self.quantizer.dequantize_at(self.transform.coefficient_len(at), &codes[place], coefficients)?;
+            self.second.dequantize_at(self.first.coefficient_len(at), &codes[place], coefficients)?;
             let values = &mut values[range];
-            self.transform.inverse_at(at, coefficients, values)?;
+            self.first.inverse_at(at, coefficients, values)?;
             for x in values {
                 // NaN, from differences of infinite sums, is none of both and becomes the negative one.
                 *x = if x.abs() <= f32::MAX { *x } else { f32::MAX * if *x > 0.0 { 1.0 } else { -1.0 } };
@@ -174,29 +122,29 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
 
     /// Whole blocks of the transform whose coefficients are whole blocks of the quantizer.
     fn block(&self) -> usize {
-        let values = self.transform.block().max(1);
-        joint_block(values, self.transform.coefficient_len(values), self.quantizer.block())
+        let values = self.first.block().max(1);
+        joint_block(values, self.first.coefficient_len(values), self.second.block())
     }
 
     fn code_len(&self, values: usize) -> usize {
-        self.quantizer.code_len(self.transform.coefficient_len(values))
+        self.second.code_len(self.first.coefficient_len(values))
     }
 
     fn check_len(&self, values: usize) -> Result<()> {
-        self.transform.check_len(values)?;
-        self.quantizer.check_len(self.transform.coefficient_len(values))
+        self.first.check_len(values)?;
+        self.second.check_len(self.first.coefficient_len(values))
     }
 
     fn straight_through_at(&self, start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
         same_length("gradient", values.len(), gradient.len())?;
         check_piece(start, values.len(), self.block())?;
-        let guarantee = self.transform.guarantee();
+        let guarantee = self.first.guarantee();
         self.for_each_window(start, values.len(), |at, range, coefficients| {
-            let first = self.transform.coefficient_len(at);
+            let first = self.first.coefficient_len(at);
             self.forward(at, &values[range.clone()], coefficients)?;
             let gradient = &mut gradient[range];
             match guarantee {
-                Guarantee::Elementwise => self.quantizer.straight_through_at(first, coefficients, gradient),
+                Guarantee::Elementwise => self.second.straight_through_at(first, coefficients, gradient),
                 Guarantee::Orthonormal => {
                     let (mut stack, mut heap) = ([0.0; PIECE], Vec::new());
                     let mixed = if let Some(mixed) = stack.get_mut(..coefficients.len()) {
@@ -205,26 +153,13 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
                         heap.resize(coefficients.len(), 0.0);
                         &mut heap[..]
                     };
-                    self.transform.forward_at(at, gradient, mixed)?;
-                    self.quantizer.straight_through_at(first, coefficients, mixed)?;
-                    self.transform.inverse_at(at, mixed, gradient)
+                    self.first.forward_at(at, gradient, mixed)?;
+                    self.second.straight_through_at(first, coefficients, mixed)?;
+                    self.first.inverse_at(at, mixed, gradient)
                 }
                 // No estimate is better than none.
                 Guarantee::Other => Ok(()),
             }
         })
-    }
-}
-
-impl<X: Describe, Q: Describe> Describe for Then<X, Q> {
-    fn describe(&self, out: &mut Description) {
-        self.transform.describe(out);
-        self.quantizer.describe(out);
-    }
-}
-
-impl<X: Restore, Q: Restore> Restore for Then<X, Q> {
-    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        Ok(Self { transform: X::restore(stages)?, quantizer: Q::restore(stages)? })
     }
 }

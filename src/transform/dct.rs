@@ -1,12 +1,12 @@
 //! The discrete cosine transform: smooth values become few large coefficients.
 
-use super::{Guarantee, Transform, blocks::for_each_block, check_call};
+use super::{Guarantee, Transform, blocks::for_each_block};
 use crate::{
     description::{Describe, Description, Restore, Stages},
-    error::{Error, Result},
+    error::{Error, Result, check_piece, same_length},
     fit::Fit,
+    groups::Groups,
     kernel::cosines::quarter_wave,
-    wire::Reader,
 };
 use alloc::vec::Vec;
 use core::f32::consts::FRAC_1_SQRT_2;
@@ -23,8 +23,8 @@ const LONGEST: usize = 256;
 /// transform can't make use of, but an entropy coder or scales per index can. Weights, whose neighbours have nothing to do
 /// with each other, gain nothing.
 ///
-/// Blocks are a power of two from 4 to 256 consecutive values; the rest of an array, if it is no whole block, is cut into
-/// powers of two in descending order. Cost: `n / 3` multiplications and additions per value. Coefficients may exceed
+/// Blocks are a power of two from 4 to 256 consecutive values, or neighbours [along](Self::along) an axis; the rest of an
+/// array, or of the axis, if it is no whole block, is cut into powers of two in descending order. Cost: `n / 3` multiplications and additions per value. Coefficients may exceed
 /// `f32::MAX` where values come near it, which is an error.
 ///
 /// Ahmed, Natarajan and Rao, "Discrete Cosine Transform", 1974.
@@ -40,9 +40,25 @@ const LONGEST: usize = 256;
 /// assert!(dct.inverse(&coefficients, 64)?.iter().zip(&ramp).all(|(a, b)| (a - b).abs() < 1e-4));
 /// # Ok::<(), fewbits::Error>(())
 /// ```
+///
+/// Two dimensions are two transforms, as in JPEG:
+///
+/// ```
+/// use fewbits::{Dct, Fit, QuantizerExt, Then, Uniform};
+///
+/// let image: Vec<f32> = (0..48 * 64).map(|i| (i / 64 + i % 64) as f32).collect();
+/// let (across, down) = (Dct::new(8)?.along(&[48, 64], 1)?, Dct::new(8)?.along(&[48, 64], 0)?);
+/// let quantizer = Then::new(across, Then::new(down, Uniform::new(8))).fit(&image)?;
+/// let codes = quantizer.quantize(&image)?;
+/// let zeros = codes.iter().filter(|&&code| code == 127).count();
+/// assert!(zeros > image.len() / 2);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dct {
     block: usize,
+    /// The axis, where it is not the last one: neighbours are a run of it apart.
+    along: Option<Groups>,
     /// For the half of 2, 4, ... `block` values, the orthonormal cosine transform of type IV of half as many, row by row.
     halves: Vec<Vec<f32>>,
 }
@@ -69,7 +85,49 @@ impl Dct {
             let entry = |k: usize, i: usize| factor * cosine((2 * i + 1) * (2 * k + 1) * (block / half));
             (0..half * half).map(|at| entry(at / half, at % half) as f32).collect()
         };
-        Ok(Self { block, halves: (0..block.ilog2()).map(half).collect() })
+        Ok(Self { block, along: None, halves: (0..block.ilog2()).map(half).collect() })
+    }
+
+    /// Blocks of neighbours along `axis` of a row-major `shape` instead. Blocks end with the axis; arrays may have any
+    /// number of rows of the first axis if `axis` is another, and are multiples of `shape` otherwise.
+    ///
+    /// Pieces start at multiples of whole blocks with all that lies between their values, or of whole axes if those are no
+    /// multiples of the block; so that much is held in memory where it is more than 4,096 values.
+    pub fn along(self, shape: &[usize], axis: usize) -> Result<Self> {
+        let along = Some(Groups::axis(shape, axis)?);
+        Ok(Self { along, ..self })
+    }
+
+    /// `each` block of the slice from `start` on, with room for one more.
+    fn for_each(&self, start: usize, x: &mut [f32], each: impl Fn(&mut [f32], &mut [f32])) -> Result<()> {
+        check_piece(start, x.len(), self.block())?;
+        let mut scratch = [0.0; LONGEST];
+        let Some(axis) = self.along else {
+            for_each_block(self.block, x.len(), |from, len| each(&mut x[from..from + len], &mut scratch[..len]));
+            return Ok(());
+        };
+        let (run, count) = (axis.run(), axis.count());
+        same_length("values", x.len().next_multiple_of(run), x.len())?;
+        let mut gathered = [0.0; LONGEST];
+        let mut from = 0;
+        while from < x.len() {
+            let rows = (count - axis.group_of(start + from)).min((x.len() - from) / run);
+            let lines = &mut x[from..from + rows * run];
+            for_each_block(self.block, rows, |row, len| {
+                let (block, gathered) = (&mut lines[row * run..(row + len) * run], &mut gathered[..len]);
+                for column in 0..run {
+                    for (x, line) in gathered.iter_mut().zip(block.chunks_exact(run)) {
+                        *x = line[column];
+                    }
+                    each(gathered, &mut scratch[..len]);
+                    for (&x, line) in gathered.iter().zip(block.chunks_exact_mut(run)) {
+                        line[column] = x;
+                    }
+                }
+            });
+            from += rows * run;
+        }
+        Ok(())
     }
 
     /// One block; `scratch` is as long.
@@ -137,27 +195,29 @@ fn fold(x: &[f32], sums: &mut [f32], differences: &mut [f32]) {
 
 impl Transform for Dct {
     fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
-        check_call(start, values.len(), coefficients.len(), self.block)?;
+        same_length("coefficients", values.len(), coefficients.len())?;
         coefficients.copy_from_slice(values);
-        let mut scratch = [0.0; LONGEST];
-        for_each_block(self.block, values.len(), |from, len| {
-            self.forward_block(&mut coefficients[from..from + len], &mut scratch[..len]);
-        });
-        Ok(())
+        self.for_each(start, coefficients, |block, scratch| self.forward_block(block, scratch))
     }
 
     fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
-        check_call(start, values.len(), coefficients.len(), self.block)?;
+        same_length("coefficients", values.len(), coefficients.len())?;
         values.copy_from_slice(coefficients);
-        let mut scratch = [0.0; LONGEST];
-        for_each_block(self.block, coefficients.len(), |from, len| {
-            self.inverse_block(&mut values[from..from + len], &mut scratch[..len]);
-        });
-        Ok(())
+        self.for_each(start, values, |block, scratch| self.inverse_block(block, scratch))
     }
 
     fn block(&self) -> usize {
-        self.block
+        match self.along {
+            None => self.block,
+            Some(axis) => {
+                let rows = if axis.count().is_multiple_of(self.block) { self.block } else { axis.count() };
+                rows.saturating_mul(axis.run())
+            }
+        }
+    }
+
+    fn check_len(&self, values: usize) -> Result<()> {
+        self.along.map_or(Ok(()), |axis| axis.check_len(values))
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -174,16 +234,39 @@ impl<T> Fit<T> for Dct {
     }
 }
 
+/// The bit of the block on the wire that says so.
+const ALONG_AXIS: u8 = 1 << 7;
+
 impl Describe for Dct {
     fn describe(&self, out: &mut Description) {
-        out.stage(Self::TAG, |out| out.u8(self.block.ilog2() as u8));
+        out.stage(Self::TAG, |out| {
+            let log = self.block.ilog2() as u8;
+            match self.along {
+                None => out.u8(log),
+                Some(axis) => {
+                    out.u8(log | ALONG_AXIS);
+                    axis.write(out);
+                }
+            }
+        });
     }
 }
 
 impl Restore for Dct {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let log = stages.stage(Self::TAG, "a cosine transform", Reader::u8)?;
-        let block = 1_usize.checked_shl(log.into()).unwrap_or(0);
-        Self::new(block).map_err(|_| Error::Corrupt { what: "block of a transform", found: log.into() })
+        stages.stage(Self::TAG, "a cosine transform", |bytes| {
+            let log = bytes.u8()?;
+            let block = 1_usize.checked_shl((log & !ALONG_AXIS).into()).unwrap_or(0);
+            let dct =
+                Self::new(block).map_err(|_| Error::Corrupt { what: "block of a transform", found: log.into() })?;
+            if log & ALONG_AXIS == 0 {
+                return Ok(dct);
+            }
+            let axis = Groups::read(bytes)?;
+            if axis.fitted_len().is_some() || axis == Groups::tensor() {
+                return Err(Error::Corrupt { what: "axis of a transform", found: axis.run() as u64 });
+            }
+            Ok(Self { along: Some(axis), ..dct })
+        })
     }
 }

@@ -1,11 +1,15 @@
 //! Values <-> coefficients: an invertible map in front of a quantizer.
 
 mod blocks;
+mod compand;
 mod dct;
 mod hadamard;
+mod standardize;
 
+pub use compand::{Compand, CompandTransform};
 pub use dct::Dct;
 pub use hadamard::Hadamard;
+pub use standardize::{Standardize, StandardizeTransform};
 
 use crate::{
     description::Describe,

@@ -4,8 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
 use fewbits::{
-    Affine, BitPack, Codebook, Codec, Dct, Error, ErrorBound, Fit, Grid, Hadamard, KMeans, Minifloat, Quantile,
-    Quantizer, Range, Result, Rounding, Scale, ScaleType, Seed, Then, Uniform, f16,
+    Affine, BitPack, Codebook, Codec, Compand, DType, Dct, Difference, Error, ErrorBound, Fit, Grid, Hadamard, KMeans,
+    Minifloat, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, f16,
 };
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
@@ -133,6 +133,19 @@ pub fn quantizers() -> Vec<Case> {
     cases.push(Case { mixes: true, ..case("Hadamard, Hadamard, uniform", twice) });
     let cosines = Then::new(Dct::new(8).unwrap(), uniform(7).per_block(4));
     cases.push(Case { mixes: true, ..case("DCT, uniform", cosines) });
+    // Nothing is mixed here, but errors are what a curve or a scale makes of them.
+    for (name, curve) in [("mu", Compand::MuLaw(255.0)), ("asinh", Compand::Asinh(0.1)), ("power", Compand::Power(0.5))]
+    {
+        cases.push(Case { mixes: true, ..case(format!("companding, {name}"), Then::new(curve, uniform(6))) });
+    }
+    let standard = Standardize::new();
+    for (name, settings) in [
+        ("tensor", standard.clone().stored_as(DType::Bf16)),
+        ("blocks of 3", standard.clone().per_block(3)),
+        ("means of blocks", standard.means_only().per_block(10)),
+    ] {
+        cases.push(Case { mixes: true, ..case(format!("standardized, {name}"), Then::new(settings, uniform(8))) });
+    }
     for (name, settings) in [
         ("0.05", ErrorBound::max_abs_error(0.05)),
         ("a hundredth of the range", ErrorBound::max_error_of_range(0.01)),
@@ -160,6 +173,16 @@ pub fn shaped_quantizers(shape: [usize; 3]) -> Vec<Case> {
                     clips: true,
                     ..case(format!("uniform, least squares, axis {axis}"), asymmetric.range(Range::Mse))
                 },
+                Case {
+                    mixes: true,
+                    ..case(
+                        format!("standardized, DCT, axis {axis}"),
+                        Then::new(
+                            Standardize::new().per_axis(&shape, axis),
+                            Then::new(Dct::new(4).unwrap().along(&shape, axis).unwrap(), uniform(9)),
+                        ),
+                    )
+                },
             ]
         })
         .collect()
@@ -168,9 +191,19 @@ pub fn shaped_quantizers(shape: [usize; 3]) -> Vec<Case> {
 /// Every codec for codes below `level_count`.
 pub fn codecs(level_count: u32) -> Vec<(String, AnyCodec)> {
     let narrowest = 32 - (level_count - 1).leading_zeros().min(31);
-    (narrowest..=16)
-        .map(|width| (format!("{width} bits packed"), Box::new(BitPack::<u16>::new(width).unwrap()) as AnyCodec))
-        .collect()
+    let packed = |width| BitPack::<u16>::new(width).unwrap();
+    let mut codecs: Vec<_> =
+        (narrowest..=16).map(|width| (format!("{width} bits packed"), Box::new(packed(width)) as AnyCodec)).collect();
+    let difference = || Difference::new(level_count).unwrap();
+    let plane = difference().along(&[9, 5, 3], 0).unwrap().along(&[9, 5, 3], 1).unwrap().order(2).unwrap();
+    // Rows that are longer than what is remembered on the stack.
+    let rows = difference().along(&[3, 5000], 0).unwrap();
+    for (name, map) in
+        [("line", difference()), ("slopes", difference().order(2).unwrap()), ("plane", plane), ("rows", rows)]
+    {
+        codecs.push((format!("differences, {name}"), Box::new(Then::new(map, packed(narrowest)))));
+    }
+    codecs
 }
 
 /// The pseudo-random numbers of `SplitMix64`.

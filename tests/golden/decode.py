@@ -426,19 +426,157 @@ def cosine_block(length):
     return undo
 
 
-def undone(coefficients, log, undo):
-    """Values from the coefficients of a transform in blocks."""
+def axis_of(parameters):
+    """Run and steps of an axis."""
+    layout, run, steps = parameters.u8(), parameters.varint(), parameters.varint()
+    assert layout == 2 and run > 0 and steps > 0
+    return run, steps
 
-    def values(first, data, number):
-        x = [c for c, _ in coefficients(first, data, number)]
-        at = 0
-        while at < number:
-            n = min(1 << log, 1 << (number - at).bit_length() - 1)
-            x[at : at + n] = undo(first + at, x[at : at + n])
-            at += n
-        return [(value, math.inf) for value in x]
 
-    return values
+def in_blocks(log, undo, axis=None):
+    """A transform in blocks: from a function to coefficients to one to values."""
+
+    def blocks(first, number):
+        """Positions of the values of each block."""
+        lines = [range(number)]
+        if axis is not None:
+            run, steps = axis
+            # Chunks are whole blocks with all that lies between, so that lines end where a chunk does.
+            heads = [i for i in range(number) if i < run or (first + i) // run % steps == 0]
+            lines = [range(i, min(number, i + run * (steps - (first + i) // run % steps)), run) for i in heads]
+        for line in lines:
+            at = 0
+            while at < len(line):
+                n = min(1 << log, 1 << (len(line) - at).bit_length() - 1)
+                yield line[at : at + n]
+                at += n
+
+    def stage(coefficients):
+        def values(first, data, number):
+            x = [c for c, _ in coefficients(first, data, number)]
+            for block in blocks(first, number):
+                for i, value in zip(block, undo(first + block[0], [x[i] for i in block])):
+                    x[i] = value
+            return [(value, math.inf) for value in x]
+
+        return values
+
+    return stage
+
+
+def one_by_one(undo):
+    def stage(coefficients):
+        def values(first, data, number):
+            return [(undo(first + i, c), math.inf) for i, (c, _) in enumerate(coefficients(first, data, number))]
+
+        return values
+
+    return stage
+
+
+def nearest_f32(x):
+    return math.copysign(LARGEST[0], x) if overflows(x) else f32(x)
+
+
+def standardize(parameters, side):
+    flags = parameters.u8()
+    run, count = read_groups(parameters)
+    assert parameters.finished() and flags < 16 and flags & 3 < 3
+    formats = {0: (4, "<f"), 1: (2, "<e"), 2: (2, None)}
+
+    def numbers(flag, default):
+        if not flags & flag:
+            return [default] * count
+        size, layout = formats[flags & 3]
+        raw = [side.bytes(size) for _ in range(count)]
+        return [struct.unpack("<f", b"\0\0" + x)[0] if layout is None else struct.unpack(layout, x)[0] for x in raw]
+
+    means, scales = numbers(4, 0.0), numbers(8, 1.0)
+
+    def undo(i, c):
+        group = 0 if run is None else i // run % count
+        return nearest_f32(c * scales[group] + means[group])
+
+    return one_by_one(undo)
+
+
+LN_2, LOG2_E, SQRT_2 = math.log(2), 1 / math.log(2), math.sqrt(2)
+assert (LN_2, LOG2_E) == (0.6931471805599453, 1.4426950408889634)
+
+
+def exp(x):
+    n = (x * LOG2_E + 1.5 * 2.0**52) - 1.5 * 2.0**52
+    r, s = x - n * LN_2, 0.0
+    for k in range(13, -1, -1):
+        s = 1 / math.factorial(k) + r * s
+    return s * 2.0**n
+
+
+def ln(x):
+    m, n = math.frexp(x)
+    if m < SQRT_2 / 2:
+        m, n = 2 * m, n - 1
+    z = (m - 1) / (m + 1)
+    w, s = z * z, 0.0
+    for k in range(9, -1, -1):
+        s = 1 / (2 * k + 1) + w * s
+    return 2 * z * s + n * LN_2
+
+
+def compand(parameters):
+    curve = parameters.u8()
+    assert curve < 3
+    shape = struct.unpack("<d", parameters.bytes(8))[0] if curve != 1 else 1.0
+    unit = struct.unpack("<f", parameters.bytes(4))[0] if curve != 2 else 1.0
+    assert parameters.finished()
+
+    def magnitude_of(c):
+        if curve == 0:
+            t = c * ln(1 + shape)
+            y = t * (1 + t / 2 * (1 + t / 3)) if t < 1 / 1024 else exp(min(t, 700.0)) - 1
+            return y / shape * unit
+        if curve == 1:
+            e = exp(min(c, 700.0))
+            return (c * (1 + c * c / 6) if c < 1 / 1024 else (e - 1 / e) / 2) * unit
+        return exp(min(max(ln(c) * (1 / shape), -700.0), 700.0)) if c else 0.0
+
+    return one_by_one(lambda _, c: math.copysign(nearest_f32(magnitude_of(abs(c))), c))
+
+
+def read_transform(tag, parameters, side):
+    if tag == 0x23:
+        return standardize(parameters, side)
+    if tag == 0x24:
+        return compand(parameters)
+    log, axis = parameters.u8(), None
+    if tag == 0x21:
+        assert 1 <= log <= 12
+        undo = hadamard_block(struct.unpack("<Q", parameters.bytes(8))[0])
+    else:
+        if log & 128:
+            log, axis = log & 127, axis_of(parameters)
+        assert 2 <= log <= 8
+        undo = cosine_block(1 << log)
+    assert parameters.finished()
+    return in_blocks(log, undo, axis)
+
+
+def read_differences(parameters):
+    n, order = parameters.varint() + 1, parameters.u8()
+    axes = [axis_of(parameters) for _ in range(parameters.varint())]
+    assert parameters.finished() and order in (1, 2) and len(axes) <= 8
+
+    def undo(first, codes):
+        assert all(c < n for c in codes)
+        codes = [n - 1 - c // 2 if c & 1 else c // 2 for c in codes]
+        for run, steps in reversed(axes or [(1, 2**64)]):
+            for _ in range(order):
+                for i in range(run, len(codes)):
+                    if (first + i) // run % steps:
+                        codes[i] = (codes[i] + codes[i - run]) % n
+        return codes
+
+    return undo
 
 
 def decode(data):
@@ -478,16 +616,9 @@ def decode(data):
         assert policy.finished()
         masks += kept >= 2
     transforms = []
-    while stages.data[stages.at] in (0x21, 0x22):
+    while stages.data[stages.at] in (0x21, 0x22, 0x23, 0x24):
         tag, parameters = stages.u8(), stages.section()
-        log = parameters.u8()
-        if tag == 0x21:
-            transforms.append((log, hadamard_block(struct.unpack("<Q", parameters.bytes(8))[0])))
-            assert 1 <= log <= 12
-        else:
-            transforms.append((log, cosine_block(1 << log)))
-            assert 2 <= log <= 8
-        assert parameters.finished()
+        transforms.append(read_transform(tag, parameters, side))
     if stages.data[stages.at] == 0x10:
         blocks = read_blocks(stages, side)
 
@@ -495,15 +626,23 @@ def decode(data):
             return blocks(data, number)
 
     else:
-        (value, bound), codes = read_quantizer(stages, side), read_codec(stages)
+        value, bound = read_quantizer(stages, side)
+        maps = []
+        while stages.data[stages.at] == 0x31:
+            assert stages.u8() == 0x31
+            maps.append(read_differences(stages.section()))
+        codes = read_codec(stages)
 
         def values(first, data, number):
-            return [(value(first + j, c), bound(first + j)) for j, c in enumerate(codes(data, number))]
+            stream = codes(data, number)
+            for undo in reversed(maps):
+                stream = undo(first, stream)
+            return [(value(first + j, c), bound(first + j)) for j, c in enumerate(stream)]
 
     assert stages.finished() and side.finished()
     # The first transform is the last one to be undone.
     for undo in reversed(transforms):
-        values = undone(values, *undo)
+        values = undo(values)
     out = []
     for i, data in enumerate(streams):
         first, number = i * chunk, min(chunk, count - i * chunk)

@@ -1,0 +1,71 @@
+//! A map of codes, then a codec: a codec.
+
+use super::{CodeMap, Codec};
+use crate::{
+    element::PIECE,
+    error::{Error, Result},
+    memory::filled,
+    then::Then,
+};
+/// Codes that a map refuses come from damaged bytes.
+fn damaged(error: Error) -> Error {
+    match error {
+        Error::Code { code, .. } => Error::Corrupt { what: "code", found: code.into() },
+        other => other,
+    }
+}
+
+/// Encoding allocates a code for each. So does decoding if the map has to remember more than 4,096 codes; otherwise it
+/// allocates what the codec says.
+impl<M: CodeMap, K: Codec<Code = M::Code>> Codec for Then<M, K> {
+    type Code = M::Code;
+
+    fn max_encoded_len(&self, count: usize) -> usize {
+        self.second.max_encoded_len(count)
+    }
+
+    /// Streams that depend on what is before them cannot be joined, so that their rate counts as variable.
+    fn encoded_len(&self, count: usize) -> Option<usize> {
+        if self.first.history_len() == 0 { self.second.encoded_len(count) } else { None }
+    }
+
+    fn block(&self) -> usize {
+        self.second.block()
+    }
+
+    fn encode_at(&self, start: usize, codes: &[M::Code], bytes: &mut [u8]) -> Result<usize> {
+        let mut mapped = filled(codes.len())?;
+        mapped.copy_from_slice(codes);
+        self.first.forward_at(start, &mut mapped)?;
+        self.second.encode_at(start, &mapped, bytes)
+    }
+
+    fn decode_at(&self, start: usize, bytes: &[u8], codes: &mut [M::Code]) -> Result<usize> {
+        let read = self.second.decode_at(start, bytes, codes)?;
+        self.first.inverse_at(start, codes, &mut []).map_err(damaged)?;
+        Ok(read)
+    }
+
+    fn decode_pieces(
+        &self,
+        start: usize,
+        bytes: &[u8],
+        count: usize,
+        piece: &mut [M::Code],
+        sink: &mut dyn FnMut(&mut [M::Code]) -> Result<()>,
+    ) -> Result<usize> {
+        let mut history = [M::Code::default(); PIECE];
+        let Some(history) = history.get_mut(..self.first.history_len()) else {
+            let mut codes = filled(count)?;
+            let read = self.decode_at(start, bytes, &mut codes)?;
+            codes.chunks_mut(piece.len().max(1)).try_for_each(sink)?;
+            return Ok(read);
+        };
+        let mut done = 0;
+        self.second.decode_pieces(start, bytes, count, piece, &mut |codes| {
+            self.first.inverse_at(start + done, codes, history).map_err(damaged)?;
+            done += codes.len();
+            sink(codes)
+        })
+    }
+}
