@@ -4,7 +4,9 @@
 mod shared;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fewbits::{Compand, Dct, Fit, Hadamard, QuantizerExt, Seed, Standardize, Then, Transform, TransformExt, Uniform};
+use fewbits::{
+    Compand, Dct, Fit, Hadamard, PcaTransform, QuantizerExt, Seed, Standardize, Then, Transform, TransformExt, Uniform,
+};
 use shared::{LEN, group, weights};
 use std::hint::black_box;
 
@@ -64,5 +66,25 @@ fn elementwise(criterion: &mut Criterion) {
     both(criterion, "standardized 256 columns", &columns);
 }
 
-criterion_group!(benches, hadamard, cosine, elementwise);
+fn principal(criterion: &mut Criterion) {
+    const COLUMNS: usize = 512;
+    let values = weights(LEN);
+    let mut restored = vec![0.0_f32; LEN];
+    for components in [8, 128, COLUMNS] {
+        // Any numbers take as long.
+        let basis = weights(components * COLUMNS);
+        let Ok(transform) = PcaTransform::new(vec![0.01; COLUMNS], basis) else { return };
+        let mut coefficients = vec![0.0_f32; LEN / COLUMNS * components];
+        let mut group = group(criterion, &format!("PCA {COLUMNS} to {components}"), LEN);
+        group.bench_function("forward", |bencher| {
+            bencher.iter(|| transform.forward_into(black_box(&values), black_box(&mut coefficients)));
+        });
+        group.bench_function("inverse", |bencher| {
+            bencher.iter(|| transform.inverse_into(black_box(&coefficients), black_box(&mut restored)));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, hadamard, cosine, elementwise, principal);
 criterion_main!(benches);

@@ -1,12 +1,14 @@
 //! Embeddings in few bytes: how many of the ten nearest documents stay the ten nearest?
 //!
 //! ```sh
-//! cargo run --release --example embeddings [FILE.safetensors]
+//! cargo run --release --features pca --example embeddings [FILE.safetensors]
 //! ```
 //!
 //! The file has f32 tensors `documents` and `queries` of as many columns; without one, embeddings are made here.
-//! Parameters are stored once; each document is a payload of known size, read without its neighbours. Queries stay f32.
+//! Without the feature, rows of principal components are left out. Parameters are stored once; each document is a payload of known size, read without its neighbours. Queries stay f32.
 
+#[cfg(feature = "pca")]
+use fewbits::Pca;
 use fewbits::{
     Blocks, Coded, Fit, Hadamard, KMeans, Pipeline, PipelineExt, Range, Seed, Then, Uniform, values_from_le_bytes,
 };
@@ -64,6 +66,28 @@ fn main() -> Result<(), Box<dyn Error>> {
             let name = format!("{bits}, Hadamard {block}, k-means");
             row(&name, &Coded::packed(placed), &documents, &queries)?;
         }
+    }
+    #[cfg(feature = "pca")]
+    principal(&documents, &queries)?;
+    Ok(())
+}
+
+/// Fewer numbers instead of fewer bits for each: a third of the columns, 128 at most.
+#[cfg(feature = "pca")]
+fn principal(documents: &Matrix, queries: &Matrix) -> Result<(), Box<dyn Error>> {
+    let (values, rows) = (&documents.values, documents.rows().count());
+    let k = (documents.columns / 3).clamp(1, 128);
+    let transform = Pca::new(documents.columns).components(k).fit(values)?;
+    // The first components are much larger than the last.
+    let each = |bits| Uniform::new(bits).per_axis(&[rows, k], 1);
+    for (how, settings) in [
+        (format!("8, PCA {k}, one scale"), Uniform::new(8)),
+        (format!("8, PCA {k}, a scale per component"), each(8)),
+        (format!("6, PCA {k}, a scale per component"), each(6)),
+        (format!("4, PCA {k}, a scale per component, least error"), each(4).range(Range::Mse)),
+    ] {
+        let pipeline = Coded::packed(Then::new(transform.clone(), settings).fit(values)?);
+        row(&how, &pipeline, documents, queries)?;
     }
     Ok(())
 }

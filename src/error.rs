@@ -274,6 +274,14 @@ pub(crate) fn same_length(what: &'static str, expected: usize, actual: usize) ->
     if expected == actual { Ok(()) } else { Err(Error::Length { what, expected, actual }) }
 }
 
+/// `values` values are whole rows of `row`, 1 at least, or an error says how many would be.
+pub(crate) fn whole_rows(values: usize, row: usize) -> Result<()> {
+    if values.is_multiple_of(row) {
+        return Ok(());
+    }
+    Err(Error::Length { what: "values", expected: values.checked_next_multiple_of(row).unwrap_or(row), actual: values })
+}
+
 /// A piece of `len` items starts at a multiple of `block`, and its end can be counted.
 pub(crate) fn check_piece(start: usize, len: usize, block: usize) -> Result<()> {
     if !start.is_multiple_of(block) {

@@ -1,7 +1,7 @@
 //! Who shares a parameter: per tensor, per block and per index of an axis are one formula.
 
 use crate::{
-    error::{Error, Result, same_length},
+    error::{Error, Result, same_length, whole_rows},
     wire::{Reader, Writer},
 };
 use alloc::vec::Vec;
@@ -126,15 +126,7 @@ impl Groups {
         if let Some(fitted) = self.len {
             return same_length("values", fitted, values);
         }
-        let row = self.run.saturating_mul(self.count);
-        if *self == Self::tensor() || values.is_multiple_of(row) {
-            return Ok(());
-        }
-        Err(Error::Length {
-            what: "values",
-            expected: values.checked_next_multiple_of(row).unwrap_or(row),
-            actual: values,
-        })
+        if *self == Self::tensor() { Ok(()) } else { whole_rows(values, self.run.saturating_mul(self.count)) }
     }
 
     /// The group of value `i`.

@@ -51,8 +51,11 @@ pub use wire::{FORMAT_VERSION, Reader, Writer};
 pub use calibrate::{Bucket, Histogram, NanPolicy, QuantileMethod, Quantiles};
 
 pub use transform::{
-    Compand, CompandTransform, Dct, Guarantee, Hadamard, Standardize, StandardizeTransform, Transform, TransformExt,
+    Compand, CompandTransform, Dct, Guarantee, Hadamard, PcaTransform, Standardize, StandardizeTransform, Transform,
+    TransformExt,
 };
+#[cfg(feature = "pca")]
+pub use transform::{Pca, PrincipalComponents};
 
 pub use quantizer::{
     Affine, AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, ErrorBound, Grid, KMeans, Levels,

@@ -25,8 +25,8 @@ use crate::{
 /// values but coefficients: fit to what [`NonFinite::present`](crate::NonFinite::present) leaves.
 ///
 /// The straight-through gradient is a product of matrices, not a mask of values: through an orthonormal transform `X` it
-/// is `X⁻¹ (mask * X g)`, with the mask of the quantizer; through an elementwise one it is the mask itself. A
-/// gradient that is not finite spreads over its block.
+/// is `X⁻¹ (mask * X g)`, with the mask of the quantizer and without the constant that `X` may add; through an
+/// elementwise one it is the mask itself. A gradient that is not finite spreads over its block.
 ///
 /// ```
 /// use fewbits::{Coded, Fit, Frame, Hadamard, Quantizer, Seed, Then, Uniform};

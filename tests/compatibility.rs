@@ -6,11 +6,11 @@
 
 mod common;
 
-use common::gaussian;
+use common::{gaussian, orthonormal};
 use fewbits::{
     Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, Compand, DType, Dct, Describe, Difference,
     Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite,
-    Quantile, Quantizer, Range, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, bf16, f16,
+    PcaTransform, Quantile, Quantizer, Range, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, bf16, f16,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -65,6 +65,17 @@ fn differences(values: &[f32]) -> Vec<u8> {
     let quantizer = Uniform::new(8).fit(values).unwrap();
     let codec = Then::new(Difference::of(&quantizer).unwrap(), BitPack::of(&quantizer));
     Frame::encode(&Coded::new(quantizer, codec), values).unwrap()
+}
+
+fn principal(columns: usize, components: usize, stored_as: DType) -> PcaTransform {
+    let mean = gaussian(columns, 95);
+    PcaTransform::new(mean, orthonormal(columns, components, 96)).unwrap().stored_as(stored_as).unwrap()
+}
+
+fn chunked_principal(values: &[f16]) -> Vec<u8> {
+    let settings = Then::new(principal(10, 3, DType::F16), Uniform::new(5).asymmetric().per_axis(&[21, 3], 1));
+    let pipeline = Coded::packed(settings.fit(values).unwrap());
+    FrameWriter::new(&pipeline).chunk_len(50).encode(values).unwrap()
 }
 
 fn masked<T: Element>(values: &[T], chunk_len: usize) -> Vec<u8> {
@@ -187,6 +198,18 @@ fn newest_of_other_kinds() -> Vec<(&'static str, Vec<u8>)> {
             packed(
                 &Then::new(Hadamard::new(8, Seed::new(5)).unwrap(), Then::new(Dct::new(4).unwrap(), Uniform::new(5))),
                 &halves,
+            ),
+        ),
+        ("pca-5-of-7-uniform-8", packed(&Then::new(principal(7, 5, DType::F32), Uniform::new(8)), &data)),
+        ("pca-3-of-10-uniform-5-axis1-f16-chunked", chunked_principal(&halves)),
+        (
+            "hadamard-2-pca-6-of-6-k-means-bf16",
+            packed(
+                &Then::new(
+                    Hadamard::new(2, Seed::new(9)).unwrap(),
+                    Then::new(principal(6, 6, DType::F16), KMeans::new(12)),
+                ),
+                &brains,
             ),
         ),
         ("hadamard-128-nf4-f16-chunked", chunked_rotation(&rotation, &halves)),

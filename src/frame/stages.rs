@@ -11,7 +11,7 @@ use crate::{
         UniformQuantizer,
     },
     then::Then,
-    transform::{CompandTransform, Dct, Hadamard, StandardizeTransform, Transform},
+    transform::{CompandTransform, Dct, Hadamard, PcaTransform, StandardizeTransform, Transform},
 };
 use alloc::boxed::Box;
 
@@ -46,6 +46,7 @@ impl Restore for Box<dyn Transform> {
             Dct::TAG => Ok(Box::new(Dct::restore(stages)?)),
             StandardizeTransform::TAG => Ok(Box::new(StandardizeTransform::restore(stages)?)),
             CompandTransform::TAG => Ok(Box::new(CompandTransform::restore(stages)?)),
+            PcaTransform::TAG => Ok(Box::new(PcaTransform::restore(stages)?)),
             tag => Err(unknown(tag, "a built-in transform")),
         }
     }
@@ -112,7 +113,7 @@ fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
 const DIFFERENCE: u8 = Difference::<u8>::TAG;
 
 fn is_transform(tag: u8) -> bool {
-    matches!(tag, Hadamard::TAG | Dct::TAG | StandardizeTransform::TAG | CompandTransform::TAG)
+    matches!(tag, Hadamard::TAG | Dct::TAG | StandardizeTransform::TAG | CompandTransform::TAG | PcaTransform::TAG)
 }
 
 fn is_code_map(tag: u8) -> bool {

@@ -153,9 +153,9 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
                         heap.resize(coefficients.len(), 0.0);
                         &mut heap[..]
                     };
-                    self.first.forward_at(at, gradient, mixed)?;
+                    self.first.forward_linear_at(at, gradient, mixed)?;
                     self.second.straight_through_at(first, coefficients, mixed)?;
-                    self.first.inverse_at(at, mixed, gradient)
+                    self.first.inverse_linear_at(at, mixed, gradient)
                 }
                 // No estimate is better than none.
                 Guarantee::Other => Ok(()),

@@ -1,14 +1,24 @@
-//! Values <-> coefficients: an invertible map in front of a quantizer.
+//! Values <-> coefficients: a map in front of a quantizer, and the way back.
 
 mod blocks;
 mod compand;
 mod dct;
 mod hadamard;
+mod pca;
+#[cfg(feature = "pca")]
+mod principal;
+#[cfg(feature = "pca")]
+mod principal_components;
 mod standardize;
 
 pub use compand::{Compand, CompandTransform};
 pub use dct::Dct;
 pub use hadamard::Hadamard;
+pub use pca::PcaTransform;
+#[cfg(feature = "pca")]
+pub use principal::Pca;
+#[cfg(feature = "pca")]
+pub use principal_components::PrincipalComponents;
 pub use standardize::{Standardize, StandardizeTransform};
 
 use crate::{
@@ -22,7 +32,8 @@ use core::fmt::Debug;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Guarantee {
-    /// Linear, and it keeps lengths: the squared error of the values is that of the coefficients.
+    /// Linear but for a constant, and back it keeps lengths: an error of the coefficients is one of the values with the
+    /// same energy. Where there are fewer coefficients than values, what they leave out comes on top.
     Orthonormal,
     /// Each coefficient depends on one value alone, and grows with it.
     Elementwise,
@@ -43,6 +54,17 @@ pub trait Transform: Describe + Debug + Send + Sync {
 
     /// Coefficients to values, with the same lengths.
     fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()>;
+
+    /// As [`forward_at`](Self::forward_at) without the constant, if there is one: what becomes of differences of values,
+    /// such as gradients.
+    fn forward_linear_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
+        self.forward_at(start, values, coefficients)
+    }
+
+    /// As [`inverse_at`](Self::inverse_at), likewise.
+    fn inverse_linear_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
+        self.inverse_at(start, coefficients, values)
+    }
 
     /// Slices start at multiples of this many values. At least 1.
     fn block(&self) -> usize {
@@ -131,6 +153,12 @@ macro_rules! forward {
             }
             fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
                 (**self).inverse_at(start, coefficients, values)
+            }
+            fn forward_linear_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
+                (**self).forward_linear_at(start, values, coefficients)
+            }
+            fn inverse_linear_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
+                (**self).inverse_linear_at(start, coefficients, values)
             }
             fn block(&self) -> usize {
                 (**self).block()

@@ -247,6 +247,28 @@ pub fn gaussian(n: usize, seed: u64) -> Vec<f32> {
     (0..n).map(|_| random.gaussian()).collect()
 }
 
+/// Orthonormal vectors one after another, by Gram and Schmidt in f64, twice over: the same on every machine.
+pub fn orthonormal(columns: usize, vectors: usize, seed: u64) -> Vec<f32> {
+    let mut random = Random(seed);
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    while basis.len() < vectors {
+        let mut vector: Vec<f64> = (0..columns).map(|_| random.gaussian().into()).collect();
+        for other in basis.iter().chain(&basis) {
+            let along = dot(&vector, other);
+            vector.iter_mut().zip(other).for_each(|(x, y)| *x -= along * y);
+        }
+        let length = dot(&vector, &vector).sqrt();
+        if length > 1e-6 {
+            for x in &mut vector {
+                *x /= length;
+            }
+            basis.push(vector);
+        }
+    }
+    basis.into_iter().flatten().map(|x| x as f32).collect()
+}
+
 /// Finite data of every temper.
 pub fn data_sets() -> Vec<(&'static str, Vec<f32>)> {
     let mut random = Random(7);

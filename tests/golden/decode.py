@@ -543,11 +543,42 @@ def compand(parameters):
     return one_by_one(lambda _, c: math.copysign(nearest_f32(magnitude_of(abs(c))), c))
 
 
+def read_components(parameters, side):
+    """Rows from fewer coefficients."""
+    storage, columns, components = parameters.u8(), parameters.varint(), parameters.varint()
+    assert storage <= 1 and 1 <= components <= columns <= 4096
+    mean = struct.unpack(f"<{columns}f", side.bytes(4 * columns))
+    basis = [
+        struct.unpack(f"<{columns}{'fe'[storage]}", side.bytes((4, 2)[storage] * columns)) for _ in range(components)
+    ]
+    assert parameters.finished() and all(math.isfinite(x) for row in [mean, *basis] for x in row)
+
+    def undo(coefficients):
+        x = list(mean)
+        for c, row in zip(coefficients, basis):
+            x = [f32(x_j + f32(c * v)) for x_j, v in zip(x, row)]
+        return x
+
+    def stage(inner):
+        def values(first, data, number):
+            assert first % columns == 0 and number % columns == 0
+            start, count = first // columns * components, number // columns * components
+            c = [c for c, _ in inner(start, data, count)]
+            rows = [undo(c[i : i + components]) for i in range(0, count, components)]
+            return [(x, math.inf) for row in rows for x in row]
+
+        return values
+
+    return stage
+
+
 def read_transform(tag, parameters, side):
     if tag == 0x23:
         return standardize(parameters, side)
     if tag == 0x24:
         return compand(parameters)
+    if tag == 0x25:
+        return read_components(parameters, side)
     log, axis = parameters.u8(), None
     if tag == 0x21:
         assert 1 <= log <= 12
@@ -616,7 +647,7 @@ def decode(data):
         assert policy.finished()
         masks += kept >= 2
     transforms = []
-    while stages.data[stages.at] in (0x21, 0x22, 0x23, 0x24):
+    while stages.data[stages.at] in (0x21, 0x22, 0x23, 0x24, 0x25):
         tag, parameters = stages.u8(), stages.section()
         transforms.append(read_transform(tag, parameters, side))
     if stages.data[stages.at] == 0x10:
