@@ -5,9 +5,9 @@
 //! Every figure is that of a whole frame, decoded again.
 
 use fewbits::{
-    Affine, Blocks, Codebook, Coded, Compand, ErrorBound, ErrorStats, Fit, Frame, Grid, Hadamard, KMeans, Masked,
-    Minifloat, NonFinite, Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType, Seed,
-    Standardize, Then, Uniform, bits_per_value,
+    Affine, Blocks, Candidates, Codebook, Coded, Compand, ErrorBound, ErrorStats, Fit, Frame, Grid, Hadamard, KMeans,
+    Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType,
+    Seed, Standardize, Target, Then, Uniform, bits_per_value,
 };
 
 const ROWS: usize = 512;
@@ -75,6 +75,9 @@ fn main() -> Result<()> {
     let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
     pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;
 
+    choose(&weights, Target::BitsPerValue(4.2))?;
+    choose(&weights, Target::Sqnr(22.0))?;
+
     let activations: Vec<f32> = weights.iter().map(|x| x.max(0.0)).collect();
     println!("\nActivations: the same, negative ones cut to 0\n");
     header();
@@ -103,6 +106,46 @@ fn main() -> Result<()> {
         ("nothing lost", ErrorBound::max_abs_error(0.0)),
     ] {
         pipeline(name, &Masked::new(policy, Coded::packed(settings.non_finite(policy).fit(&field)?)), &field)?;
+    }
+    Ok(())
+}
+
+/// Measures ways to compress the weights, and prints the table and the choice.
+fn choose(weights: &[f32], target: Target) -> Result<()> {
+    let rotation = Hadamard::new(128, Seed::new(9))?;
+    let choice = Candidates::new()
+        .with("4 bits per row, least error", |values| {
+            Ok(Coded::packed(Uniform::new(4).per_axis(&SHAPE, 0).range(Range::Mse).fit(values)?))
+        })
+        .with("4 bits in blocks of 64", |values| {
+            Ok(Coded::packed(Uniform::new(4).per_block(64).scale_type(ScaleType::Bf16).fit(values)?))
+        })
+        .with("NF4, double quantization", |values| {
+            let nf4 = Scale::new(Codebook::nf4()).per_block(64).scale_type(ScaleType::U8);
+            Ok(Coded::packed(nf4.scale_rule(ScaleRule::Nearest).fit(values)?))
+        })
+        .with("Hadamard 128, k-means", |values| {
+            let means = KMeans::new(16).per_block(128).scale_type(ScaleType::Bf16);
+            Ok(Coded::packed(Then::new(rotation, means).fit(values)?))
+        })
+        .with("5 bits in blocks of 64", |values| {
+            Ok(Coded::packed(Uniform::new(5).per_block(64).scale_type(ScaleType::Bf16).fit(values)?))
+        })
+        .choose(weights, target)?;
+    println!("\nAutomatic choice among frames of the weights, for {target:?}\n");
+    println!("| candidate | bits/value | SQNR, dB | meets it | best |\n| --- | --- | --- | --- | --- |");
+    for (i, measured) in choice.table.iter().enumerate() {
+        let cost = measured.cost.clone()?;
+        let best = choice.best.as_ref().is_some_and(|best| best.index == i);
+        let mark = |yes| if yes { "yes" } else { "" };
+        println!(
+            "| {} | {:.2} | {:.2} | {} | {} |",
+            measured.name,
+            cost.bits_per_value(),
+            cost.stats.sqnr_db(),
+            mark(cost.meets_target),
+            mark(best)
+        );
     }
     Ok(())
 }

@@ -29,8 +29,10 @@ mod quantizer;
 mod codec;
 mod pipeline;
 mod frame;
-mod front;
 mod metrics;
+mod target;
+mod candidates;
+mod front;
 
 pub use code::Code;
 pub use description::{Describe, Description, Restore, Stages};
@@ -68,6 +70,10 @@ pub use codec::{BitPack, CodeMap, CodeMapExt, Codec, CodecExt, Difference};
 pub use pipeline::{Blocks, Coded, Masked, Pipeline, PipelineExt};
 
 pub use frame::{Frame, FrameDecoder, FrameWriter, Limits};
+
+pub use candidates::{Best, Candidates, Choice, Cost, Measured};
+
+pub use target::Target;
 
 pub use front::{decompress, decompress_within};
 
