@@ -4,8 +4,8 @@
 mod shared;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fewbits::{BitPack, Code, Codec, CodecExt};
-use shared::{LEN, group};
+use fewbits::{BitPack, Code, CodeMapExt, Codec, CodecExt, Difference, Fit, QuantizerExt, Rans, RansCodec, Uniform};
+use shared::{LEN, group, weights};
 use std::hint::black_box;
 
 fn bit_pack<C: Code>(criterion: &mut Criterion, widths: &[u32]) {
@@ -32,11 +32,49 @@ fn bit_pack<C: Code>(criterion: &mut Criterion, widths: &[u32]) {
     unpack.finish();
 }
 
+/// Codes of Gaussian values under a table of their own.
+fn rans(criterion: &mut Criterion) {
+    let values = weights(LEN);
+    for bits in [4, 8] {
+        let quantizer = Uniform::new(bits).fit(&values).expect("finite data");
+        let mut codes = quantizer.quantize(&values).expect("finite data");
+        let codec: RansCodec<u8> = Rans::new().fit(&codes).expect("codes");
+        let mut bytes = vec![0; codec.max_encoded_len(LEN)];
+        let mut group = group(criterion, &format!("rANS, {bits} bits"), LEN);
+        group.bench_function("table", |bencher| bencher.iter(|| Fit::<u8>::fit(&Rans::new(), black_box(&codes))));
+        group.bench_function("encode", |bencher| {
+            bencher.iter(|| codec.encode_into(black_box(&codes), black_box(&mut bytes)));
+        });
+        let bytes = codec.encode(&codes).expect("codes");
+        group.bench_function("decode", |bencher| {
+            bencher.iter(|| codec.decode_into(black_box(&bytes), black_box(&mut codes)));
+        });
+        group.finish();
+    }
+}
+
+fn difference(criterion: &mut Criterion) {
+    let codes: Vec<u16> = (0..LEN).map(|i| (i * i % 1000) as u16).collect();
+    let (mut mapped, mut back) = (codes.clone(), codes.clone());
+    let line = || Difference::new(1000).expect("levels");
+    let rows = line().along(&[LEN / 256, 256], 0).expect("an axis");
+    for (name, map) in [("line", line()), ("rows of 256", rows)] {
+        let mut group = group(criterion, &format!("differences, {name}"), LEN);
+        group.bench_function("forward", |bencher| {
+            bencher.iter(|| map.forward_into(black_box(&codes), black_box(&mut mapped)));
+        });
+        group.bench_function("inverse", |bencher| {
+            bencher.iter(|| map.inverse_into(black_box(&mapped), black_box(&mut back)));
+        });
+        group.finish();
+    }
+}
+
 fn all(criterion: &mut Criterion) {
     bit_pack::<u8>(criterion, &[1, 2, 3, 4, 5, 6, 7, 8]);
     bit_pack::<u16>(criterion, &[4, 12, 16]);
     bit_pack::<u32>(criterion, &[12, 24, 32]);
 }
 
-criterion_group!(benches, all);
+criterion_group!(benches, all, rans, difference);
 criterion_main!(benches);

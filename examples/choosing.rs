@@ -5,9 +5,9 @@
 //! Every figure is that of a whole frame, decoded again.
 
 use fewbits::{
-    Affine, Blocks, Candidates, Codebook, Coded, Compand, ErrorBound, ErrorStats, Fit, Frame, Grid, Hadamard, KMeans,
-    Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleRule, ScaleType,
-    Seed, Standardize, Target, Then, Uniform, bits_per_value,
+    Affine, Blocks, Candidates, Codebook, Coded, Compand, Difference, ErrorBound, ErrorStats, Fit, Frame, Grid,
+    Hadamard, KMeans, Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, Result,
+    Rounding, Scale, ScaleRule, ScaleType, Seed, Standardize, Target, Then, Uniform, bits_per_value,
 };
 
 const ROWS: usize = 512;
@@ -72,6 +72,10 @@ fn main() -> Result<()> {
         let curved = Then::new(curve, Uniform::new(4)).fit(&weights)?;
         pipeline(&format!("4, {name}"), &Coded::packed(curved), &weights)?;
     }
+    for bits in [5, 6, 7, 8] {
+        let coded = Coded::new(Uniform::new(bits), Rans::new()).fit(&weights)?;
+        pipeline(&format!("{bits}, one scale, entropy coded"), &coded, &weights)?;
+    }
     let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
     pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;
 
@@ -106,6 +110,19 @@ fn main() -> Result<()> {
         ("nothing lost", ErrorBound::max_abs_error(0.0)),
     ] {
         pipeline(name, &Masked::new(policy, Coded::packed(settings.non_finite(policy).fit(&field)?)), &field)?;
+    }
+    println!("\nThe same field without missing values, entropy coded\n");
+    header();
+    let field = whole_field();
+    let quantizer = ErrorBound::max_abs_error(0.01).codes::<u16>().fit(&field)?;
+    let codes = quantizer.quantize(&field)?;
+    let line = Difference::of(&quantizer)?;
+    let plane = line.clone().along(&SHAPE, 1)?.along(&SHAPE, 0)?;
+    pipeline("0.01 at most, packed", &Coded::packed(&quantizer), &field)?;
+    pipeline("0.01 at most, rANS", &Coded::new(&quantizer, Rans::new().fit(&codes)?), &field)?;
+    for (name, map) in [("differences", line), ("differences of both axes", plane)] {
+        let codec = Then::new(map, Rans::new()).fit(&codes)?;
+        pipeline(&format!("0.01 at most, {name}, rANS"), &Coded::new(&quantizer, codec), &field)?;
     }
     Ok(())
 }
@@ -206,11 +223,17 @@ fn weights() -> Vec<f32> {
 }
 
 fn field() -> Vec<f32> {
-    let (noise, missing) = (Seed::new(4), Seed::new(5));
+    let missing = Seed::new(5);
+    let value = |(i, x): (u64, f32)| if missing.uniform(i / 16) < 0.05 { f32::NAN } else { x };
+    (0..).zip(whole_field()).map(value).collect()
+}
+
+fn whole_field() -> Vec<f32> {
+    let noise = Seed::new(4);
     let value = |i: u64| {
         let (row, column) = ((i / COLUMNS as u64) as f32, (i % COLUMNS as u64) as f32);
         let smooth = 285.0 + 12.0 * (row / 90.0).sin() + 6.0 * (column / 35.0).cos();
-        if missing.uniform(i / 16) < 0.05 { f32::NAN } else { smooth + 0.05 * gaussian(noise, i) }
+        smooth + 0.05 * gaussian(noise, i)
     };
     (0..(ROWS * COLUMNS) as u64).map(value).collect()
 }

@@ -65,7 +65,12 @@ pub use quantizer::{
     ScaleType, Scaled, Scales, Uniform, UniformQuantizer,
 };
 
-pub use codec::{BitPack, CodeMap, CodeMapExt, Codec, CodecExt, Difference};
+pub use codec::{BitPack, CodeMap, CodeMapExt, Codec, CodecExt, Difference, Rans, RansCodec};
+
+/// Below the entropy coder: tables and payloads alone.
+pub mod rans {
+    pub use crate::codec::rans::Table;
+}
 
 pub use pipeline::{Blocks, Coded, Masked, Pipeline, PipelineExt};
 

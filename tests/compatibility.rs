@@ -10,7 +10,8 @@ use common::{gaussian, orthonormal};
 use fewbits::{
     Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, Compand, DType, Dct, Describe, Difference,
     Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite,
-    PcaTransform, Quantile, Quantizer, Range, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, bf16, f16,
+    PcaTransform, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType, Seed,
+    Standardize, Then, Uniform, bf16, f16, rans::Table,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -58,6 +59,40 @@ fn predicted<T: Element>(values: &[T]) -> Vec<u8> {
     let map = Difference::of(&quantizer).unwrap().along(&SHAPE, 2).unwrap().along(&SHAPE, 0).unwrap().order(2).unwrap();
     let codec = Then::new(map, BitPack::of(&quantizer));
     FrameWriter::new(&Coded::new(quantizer, codec)).chunk_len(100).encode(values).unwrap()
+}
+
+/// Codes that the table has and others, in chunks of as many lanes as they afford, some packed.
+fn coded<T: Element>(values: &[T], sample: usize, chunk_len: usize) -> Vec<u8> {
+    let quantizer = Uniform::new(6).codes::<u16>().fit(values).unwrap();
+    let codes = quantizer.quantize(values).unwrap();
+    let codec = Rans::new().levels(63).fit(&codes[..sample]).unwrap();
+    FrameWriter::new(&Coded::new(quantizer, codec)).chunk_len(chunk_len).encode(values).unwrap()
+}
+
+/// Escapes of more than 16 bits, behind differences.
+fn coded_wide(values: &[f32]) -> Vec<u8> {
+    let quantizer = ErrorBound::max_abs_error(1e-5).codes::<u32>().fit(values).unwrap();
+    let codes = quantizer.quantize(values).unwrap();
+    let likely: Vec<u32> = codes.iter().map(|code| code - codes.iter().min().unwrap()).map(|code| code % 50).collect();
+    let map = Difference::of(&quantizer).unwrap();
+    let codec = Then::new(map, Rans::new().levels(quantizer.level_count())).fit(&likely).unwrap();
+    let smooth: Vec<f32> = values.iter().enumerate().map(|(i, x)| if i % 9 == 0 { *x } else { 1e-6 * x }).collect();
+    Frame::encode(&Coded::new(quantizer, codec), &smooth).unwrap()
+}
+
+/// A table for other codes, so that the stream is packed.
+fn coded_packed(values: &[f32]) -> Vec<u8> {
+    let quantizer = Uniform::new(5).fit(values).unwrap();
+    let codec = Rans::new().levels(31).fit(&[3_u8; 9]).unwrap();
+    Frame::encode(&Coded::new(quantizer, codec), values).unwrap()
+}
+
+/// A table of 14 bits.
+fn coded_14(values: &[f32]) -> Vec<u8> {
+    let quantizer = Uniform::new(3).fit(values).unwrap();
+    let symbols = [50, 900, 4000, 6000, 4000, 1000].into_iter().enumerate();
+    let table = Table::from_frequencies(14, 3, symbols.map(|(i, f)| (i as u32, f)).collect()).unwrap();
+    Frame::encode(&Coded::new(quantizer, RansCodec::new(table).unwrap()), values).unwrap()
 }
 
 /// 255 levels in a line: an odd number of codes.
@@ -281,6 +316,12 @@ fn newest_of_composed() -> Vec<(&'static str, Vec<u8>)> {
         ("power-uniform-10", packed(&Then::new(Compand::Power(0.4), Uniform::new(10).codes::<u16>()), &data)),
         ("mu-law-uniform-10", packed(&Then::new(Compand::MuLaw(40.0), Uniform::new(10).codes::<u16>()), &data)),
         ("differences-8", differences(&data)),
+        ("rans-uniform-6-chunked", coded(&long, 500, 300)),
+        ("rans-uniform-6-2-lanes", coded(&gaussian(14_000, 97), 10_000, 1 << 20)),
+        ("rans-uniform-6-bf16", coded(&brains, 100, 1000)),
+        ("rans-differences-escaped", coded_wide(&long)),
+        ("rans-14-bits-uniform-3", coded_14(&long)),
+        ("rans-packed", coded_packed(&data)),
         ("differences-2-axes-order-2-f16-chunked", predicted(&halves)),
     ]
 }

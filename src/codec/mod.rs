@@ -3,11 +3,13 @@
 mod bitpack;
 mod difference;
 mod map;
+pub(crate) mod rans;
 mod then;
 
 pub use bitpack::BitPack;
 pub use difference::Difference;
 pub use map::{CodeMap, CodeMapExt};
+pub use rans::{Rans, RansCodec};
 
 use crate::{
     code::Code,

@@ -4,6 +4,7 @@ use super::{CodeMap, Codec};
 use crate::{
     element::PIECE,
     error::{Error, Result},
+    fit::Fit,
     memory::filled,
     then::Then,
 };
@@ -69,3 +70,23 @@ impl<M: CodeMap, K: Codec<Code = M::Code>> Codec for Then<M, K> {
         })
     }
 }
+
+/// A map, and a codec that is fitted to what it makes of codes.
+macro_rules! fit {
+    ($($code:ty),*) => {$(
+        impl<M, K> Fit<$code> for Then<M, K>
+        where
+            M: CodeMap<Code = $code> + Clone,
+            K: Fit<$code, Fitted: Codec<Code = $code>>,
+        {
+            type Fitted = Then<M, K::Fitted>;
+
+            fn fit(&self, codes: &[$code]) -> Result<Self::Fitted> {
+                let mut mapped = codes.to_vec();
+                self.first.forward_at(0, &mut mapped)?;
+                Ok(Then::new(self.first.clone(), self.second.fit(&mapped)?))
+            }
+        }
+    )*};
+}
+fit!(u8, u16, u32);

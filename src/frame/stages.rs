@@ -2,7 +2,7 @@
 
 use crate::{
     code::Code,
-    codec::{BitPack, CodeMap, Codec, Difference},
+    codec::{BitPack, CodeMap, Codec, Difference, RansCodec},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Blocks, Coded, Masked, Pipeline},
@@ -55,8 +55,10 @@ impl Restore for Box<dyn Transform> {
 impl<C: Code> Restore for Box<dyn Codec<Code = C>> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const BIT_PACK: u8 = BitPack::<u8>::TAG;
+        const RANS: u8 = RansCodec::<u8>::TAG;
         match stages.clone().next()?.0 {
             BIT_PACK => Ok(Box::new(BitPack::<C>::restore(stages)?)),
+            RANS => Ok(Box::new(RansCodec::<C>::restore(stages)?)),
             tag if is_code_map(tag) => {
                 check_depth(stages.clone(), is_code_map, "maps of codes in a row")?;
                 Ok(Box::new(Then::<Box<dyn CodeMap<Code = C>>, Self>::restore(stages)?))

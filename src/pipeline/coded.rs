@@ -1,12 +1,14 @@
 //! A quantizer, then a codec.
 
-use super::Pipeline;
+use super::{Pipeline, masked::seen};
 use crate::{
     codec::{BitPack, Codec},
     description::{Describe, Description, Restore, Stages},
     element::{Element, PIECE, Values, ValuesMut, each_element, joint_block},
     error::{Error, Result, check_piece, same_length},
-    quantizer::{Quantizer, dequantize_range, quantize_range, room},
+    fit::Fit,
+    non_finite::NonFinite,
+    quantizer::{Quantizer, QuantizerExt, dequantize_range, quantize_range, room},
 };
 use alloc::vec;
 
@@ -47,12 +49,40 @@ impl<Q: Quantizer> Coded<Q, BitPack<Q::Code>> {
     }
 }
 
-impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
-    /// From fitted stages.
-    pub fn new(quantizer: Q, codec: K) -> Self {
+impl<Q, K> Coded<Q, K> {
+    /// From fitted stages; or from settings, which make settings.
+    pub const fn new(quantizer: Q, codec: K) -> Self {
         Self { quantizer, codec }
     }
+}
 
+/// Fits the quantizer to values, and the codec to the codes that it makes of them, which takes a code for each. Where the
+/// quantizer has a policy for values that are not finite, these are the codes that it makes behind
+/// [`Masked`](crate::Masked), which takes a copy of the values.
+impl<T: Element, Q, K> Fit<T> for Coded<Q, K>
+where
+    Q: Fit<T, Fitted: Quantizer>,
+    K: Fit<<Q::Fitted as Quantizer>::Code, Fitted: Codec<Code = <Q::Fitted as Quantizer>::Code>>,
+{
+    type Fitted = Coded<Q::Fitted, K::Fitted>;
+
+    fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
+        let quantizer = self.quantizer.fit(data)?;
+        let policy = self.policy();
+        let codes = if policy.is_strict() {
+            quantizer.quantize(data)?
+        } else {
+            quantizer.quantize(&seen(policy, data, quantizer.block().max(1))?)?
+        };
+        Ok(Coded::new(quantizer, self.codec.fit(&codes)?))
+    }
+
+    fn policy(&self) -> NonFinite {
+        self.quantizer.policy()
+    }
+}
+
+impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
     /// Values whose codes are whole blocks of the codec: a multiple of the quantizer's block.
     fn joint_block(&self) -> usize {
         let values = self.quantizer.block().max(1);

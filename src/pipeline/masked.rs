@@ -94,6 +94,13 @@ fn replaced<T: Element>(values: &[T], fates: &[Fate], block: usize) -> Result<Ve
     Ok(replaced)
 }
 
+/// What a pipeline behind a policy sees of values.
+pub(super) fn seen<T: Element>(policy: NonFinite, values: &[T], block: usize) -> Result<Vec<T>> {
+    let mut fates = Vec::with_capacity(values.len());
+    policy.narrowed::<T>().for_each(0, values, |_, _, fate| fates.push(fate))?;
+    replaced(values, &fates, block)
+}
+
 /// Runs of neighbours that are masked and have the same bits.
 fn mask_of<T: Element>(values: &[T], fates: &[Fate]) -> Vec<u8> {
     let bits = |i: usize| T::as_bytes(&values[i..=i]);

@@ -5,7 +5,8 @@
 
 use fewbits::{
     Affine, BitPack, Codebook, Codec, Compand, DType, Dct, Difference, Error, ErrorBound, Fit, Grid, Hadamard, KMeans,
-    Minifloat, Quantile, Quantizer, Range, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, f16,
+    Minifloat, Quantile, Quantizer, Range, Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform,
+    f16,
 };
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
@@ -194,6 +195,13 @@ pub fn codecs(level_count: u32) -> Vec<(String, AnyCodec)> {
     let packed = |width| BitPack::<u16>::new(width).unwrap();
     let mut codecs: Vec<_> =
         (narrowest..=16).map(|width| (format!("{width} bits packed"), Box::new(packed(width)) as AnyCodec)).collect();
+    // Small codes are likely, but for some of the others.
+    let sample: Vec<u16> = (0..4000_u32).map(|i| (i * i % 4001 * (i % 7) / 97 % level_count) as u16).collect();
+    let rans = Rans::new().levels(level_count);
+    codecs.push(("entropy coded".to_owned(), Box::new(rans.fit(&sample).unwrap())));
+    codecs.push(("all escaped".to_owned(), Box::new(rans.fit(&[0_u16; 0]).unwrap())));
+    let line = Then::new(Difference::new(level_count).unwrap(), rans).fit(&sample).unwrap();
+    codecs.push(("differences, entropy coded".to_owned(), Box::new(line)));
     let difference = || Difference::new(level_count).unwrap();
     let plane = difference().along(&[9, 5, 3], 0).unwrap().along(&[9, 5, 3], 1).unwrap().order(2).unwrap();
     // Rows that are longer than what is remembered on the stack.

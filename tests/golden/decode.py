@@ -319,8 +319,52 @@ def read_blocks(stages, side):
     return values
 
 
+def read_table(codec):
+    whole, width = (1 << 12, 1 << 14)[codec.u8()], codec.u8()
+    ranges, next_code, begin = [], 0, 0
+    for _ in range(codec.varint()):
+        word = codec.varint()
+        code = next_code + (codec.varint() + 1 if word & 1 else 0)
+        ranges.append((begin, (word >> 1) + 1, code))
+        begin, next_code = begin + (word >> 1) + 1, code + 1
+    assert codec.finished() and begin < whole and all(code >> width == 0 for _, _, code in ranges)
+    ranges.append((begin, whole - begin, None))
+
+    def codes(data, count):
+        stream = Reader(data)
+        mode = stream.u8()
+        if mode >= 128:
+            return unpack(stream.bytes(len(data) - 1), mode - 128, count)
+        lanes = 1 << mode
+        x = list(struct.unpack(f"<{lanes}I", stream.bytes(4 * lanes)))
+        assert lanes <= 32 and min(x) >= 1 << 16
+
+        def refilled(x):
+            return x if x >= 1 << 16 else x << 16 | struct.unpack("<H", stream.bytes(2))[0]
+
+        out = []
+        for i in range(count):
+            lane = i % lanes
+            r = x[lane] % whole
+            begin, frequency, code = next(row for row in ranges if row[0] <= r < row[0] + row[1])
+            x[lane] = refilled(frequency * (x[lane] // whole) + r - begin)
+            if code is None:
+                code = 0
+                for shift in range(0, width, 16):
+                    bits = min(16, width - shift)
+                    code |= x[lane] % (1 << bits) << shift
+                    x[lane] = refilled(x[lane] >> bits)
+            out.append(code)
+        assert stream.finished() and all(state == 1 << 16 for state in x)
+        return out
+
+    return codes
+
+
 def read_codec(stages):
     tag, codec = stages.u8(), stages.section()
+    if tag == 0x41:
+        return read_table(codec)
     assert tag == 0x40
     width = codec.u8()
     assert codec.finished()

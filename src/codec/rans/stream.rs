@@ -1,0 +1,268 @@
+//! The loops: codes to words of 16 bits and back, in interleaved lanes.
+
+use super::table::Table;
+use crate::{
+    code::Code,
+    error::{Error, Result},
+};
+use alloc::{vec, vec::Vec};
+
+/// States are at least this between codes; at the end of a stream they are this again.
+const LOW: u32 = 1 << 16;
+
+/// The most lanes.
+pub(super) const MOST_LANES: usize = 32;
+/// Bytes of a state.
+const STATE: usize = 4;
+/// Bits of a word.
+const WORD: u32 = 16;
+
+/// Writes words from the end of a buffer to its front.
+struct Back<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+}
+
+impl Back<'_> {
+    /// Whether there was room.
+    #[inline(always)]
+    fn word(&mut self, word: u32) -> bool {
+        let Some(at) = self.at.checked_sub(2) else { return false };
+        self.at = at;
+        self.bytes[at..at + 2].copy_from_slice(&(word as u16).to_le_bytes());
+        true
+    }
+
+    /// Up to 16 bits as they are.
+    #[inline(always)]
+    fn raw(&mut self, x: &mut u32, bits: u32, value: u32) -> bool {
+        let room = u64::from(*x) < 1 << (32 - bits) || {
+            let room = self.word(*x);
+            *x >>= WORD;
+            room
+        };
+        *x = *x << bits | value;
+        room
+    }
+}
+
+/// An escaped code in parts of at most 16 bits, the lowest first.
+#[inline(always)]
+fn parts(width: u32) -> impl DoubleEndedIterator<Item = (u32, u32)> {
+    (0..width.div_ceil(WORD)).map(move |part| (part * WORD, (width - part * WORD).min(WORD)))
+}
+
+impl Table {
+    /// Codes to bytes; returns how many, or none if there is no room for them. Bytes are at the end of `bytes` then.
+    pub(super) fn encode_back<C: Code>(&self, codes: &[C], lanes: usize, bytes: &mut [u8]) -> Option<usize> {
+        let len = bytes.len();
+        let mut out = Back { at: len, bytes };
+        let mut states = [LOW; MOST_LANES];
+        let bits = self.bits();
+        for (i, &code) in codes.iter().enumerate().rev() {
+            let x = &mut states[i % lanes];
+            let mut symbol = self.symbol(code);
+            if symbol.frequency == 0 {
+                // What is read last is written first.
+                for (shift, bits) in parts(self.width()).rev() {
+                    if !out.raw(x, bits, (code.to_u32() >> shift) & ((1 << bits) - 1)) {
+                        return None;
+                    }
+                }
+                symbol = self.escape();
+            }
+            // The product is 2^32 if there is no other symbol.
+            if u64::from(*x) >= u64::from(symbol.frequency) << (32 - bits) {
+                if !out.word(*x) {
+                    return None;
+                }
+                *x >>= WORD;
+            }
+            *x = symbol.put(*x, bits);
+        }
+        let at = out.at.checked_sub(lanes * STATE)?;
+        for (bytes, x) in out.bytes[at..].chunks_exact_mut(STATE).zip(&states[..lanes]) {
+            bytes.copy_from_slice(&x.to_le_bytes());
+        }
+        Some(len - at)
+    }
+
+    /// Codes below `2^width`, or an error that names the first that is not.
+    pub(super) fn check<C: Code>(&self, start: usize, codes: &[C]) -> Result<()> {
+        let used = codes.iter().fold(0, |used, code| used | code.to_u32());
+        if u64::from(used) >> self.width() == 0 {
+            return Ok(());
+        }
+        let index = codes.iter().position(|code| u64::from(code.to_u32()) >> self.width() != 0).unwrap_or(0);
+        let (index, code) = (start.saturating_add(index), codes[index].to_u32());
+        Err(Error::Code { index, code, level_count: 1 << self.width() })
+    }
+
+    /// Codes to a payload: the states of `lanes` lanes (1, 2, 4 ... 32; 4 bytes each), then words of 16 bits. Code `i` is in
+    /// lane `i % lanes`; more lanes decode faster. Neither the number of codes nor that of lanes is in the payload.
+    pub fn encode<C: Code>(&self, codes: &[C], lanes: usize) -> Result<Vec<u8>> {
+        check_lanes(lanes)?;
+        self.check(0, codes)?;
+        // A word for the symbol, and for each part of an escaped code.
+        let words = 1 + self.width().div_ceil(WORD) as usize;
+        let mut bytes = vec![0; lanes * STATE + codes.len().saturating_mul(2 * words)];
+        let len = self.encode_back(codes, lanes, &mut bytes).unwrap_or(0);
+        bytes.drain(..bytes.len() - len);
+        Ok(bytes)
+    }
+
+    /// All of a payload to `count` codes.
+    pub fn decode<C: Code>(&self, payload: &[u8], count: usize, lanes: usize) -> Result<Vec<C>> {
+        let mut codes = crate::memory::filled(count)?;
+        self.decode_into(payload, &mut codes, lanes)?;
+        Ok(codes)
+    }
+
+    /// All of a payload to codes, which they fill exactly.
+    pub fn decode_into<C: Code>(&self, payload: &[u8], codes: &mut [C], lanes: usize) -> Result<()> {
+        check_lanes(lanes)?;
+        let mut decoder = Decoder::new(self, payload, lanes)?;
+        decoder.decode(codes)?;
+        crate::codec::all_read(decoder.finish()?, payload)
+    }
+}
+
+fn check_lanes(lanes: usize) -> Result<()> {
+    if lanes.is_power_of_two() && lanes <= MOST_LANES {
+        return Ok(());
+    }
+    Err(Error::Setting { name: "lanes", value: lanes as f64, allowed: "1, 2, 4, 8, 16 or 32 lanes" })
+}
+
+/// A payload that is being decoded, piece by piece.
+pub(super) struct Decoder<'a> {
+    table: &'a Table,
+    states: [u32; MOST_LANES],
+    lanes: usize,
+    /// Codes decoded so far, modulo the number of lanes.
+    lane: usize,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Decoder<'a> {
+    /// `lanes` is a power of two of at most 32.
+    pub(super) fn new(table: &'a Table, bytes: &'a [u8], lanes: usize) -> Result<Self> {
+        let needed = lanes * STATE;
+        let Some(head) = bytes.get(..needed) else {
+            return Err(Error::Truncated { needed, actual: bytes.len() });
+        };
+        let mut states = [LOW; MOST_LANES];
+        for (x, bytes) in states.iter_mut().zip(head.as_chunks::<STATE>().0) {
+            *x = u32::from_le_bytes(*bytes);
+            if *x < LOW {
+                return Err(Error::Corrupt { what: "state of a lane", found: (*x).into() });
+            }
+        }
+        Ok(Self { table, states, lanes, lane: 0, bytes, at: needed })
+    }
+
+    /// The next codes.
+    pub(super) fn decode<C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
+        // To the next round of all lanes, whole rounds, and what is left.
+        let head = codes.len().min((self.lanes - self.lane) % self.lanes);
+        let (head, rest) = codes.split_at_mut(head);
+        self.one_by_one(head)?;
+        let rounds = rest.len() / self.lanes * self.lanes;
+        let (rounds, tail) = rest.split_at_mut(rounds);
+        match self.lanes {
+            1 => self.rounds::<1, C>(rounds),
+            2 => self.rounds::<2, C>(rounds),
+            4 => self.rounds::<4, C>(rounds),
+            8 => self.rounds::<8, C>(rounds),
+            16 => self.rounds::<16, C>(rounds),
+            _ => self.rounds::<32, C>(rounds),
+        }?;
+        self.one_by_one(tail)
+    }
+
+    /// Whole rounds of all lanes, from the first.
+    fn rounds<const LANES: usize, C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
+        let mut x: [u32; LANES] = core::array::from_fn(|lane| self.states[lane]);
+        let (bits, mask) = (self.table.bits(), (1 << self.table.bits()) - 1);
+        let (slots, escape) = (self.table.slots(), self.table.escape_first());
+        let mut at = self.at;
+        let mut rounds = codes.as_chunks_mut::<LANES>().0.iter_mut();
+        // As long as a word for each lane is there, and no escape; otherwise one by one.
+        while self.bytes.len() - at >= 2 * LANES {
+            let Some(round) = rounds.next() else { break };
+            let (mut y, mut ahead, mut escaped) = (x, at, false);
+            for (y, code) in y.iter_mut().zip(&mut *round) {
+                let position = *y & mask;
+                let slot = slots[position as usize];
+                escaped |= position >= escape;
+                *y = u32::from(slot.frequency) * (*y >> bits) + u32::from(slot.offset);
+                *code = C::from_u32(slot.code);
+                let word = u32::from(u16::from_le_bytes([self.bytes[ahead], self.bytes[ahead + 1]]));
+                let short = *y < LOW;
+                *y = if short { *y << WORD | word } else { *y };
+                ahead += 2 * usize::from(short);
+            }
+            if escaped {
+                self.states[..LANES].copy_from_slice(&x);
+                self.at = at;
+                self.one_by_one(round)?;
+                (x, at) = (core::array::from_fn(|lane| self.states[lane]), self.at);
+            } else {
+                (x, at) = (y, ahead);
+            }
+        }
+        self.states[..LANES].copy_from_slice(&x);
+        self.at = at;
+        rounds.try_for_each(|round| self.one_by_one(round))
+    }
+
+    fn one_by_one<C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
+        let (bits, mask) = (self.table.bits(), (1 << self.table.bits()) - 1);
+        for code in codes {
+            let position = self.states[self.lane] & mask;
+            let slot = self.table.slots()[position as usize];
+            self.states[self.lane] =
+                u32::from(slot.frequency) * (self.states[self.lane] >> bits) + u32::from(slot.offset);
+            self.refill()?;
+            let mut value = slot.code;
+            if position >= self.table.escape_first() {
+                value = 0;
+                for (shift, bits) in parts(self.table.width()) {
+                    let x = &mut self.states[self.lane];
+                    value |= (*x & ((1 << bits) - 1)) << shift;
+                    *x >>= bits;
+                    self.refill()?;
+                }
+            }
+            if u64::from(value) >> C::BITS != 0 {
+                return Err(Error::Corrupt { what: "code", found: value.into() });
+            }
+            *code = C::from_u32(value);
+            self.lane = (self.lane + 1) % self.lanes;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn refill(&mut self) -> Result<()> {
+        let x = &mut self.states[self.lane];
+        if *x < LOW {
+            let Some(&[low, high]) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) else {
+                let actual = self.bytes.len().saturating_sub(self.at);
+                return Err(Error::Truncated { needed: 2, actual });
+            };
+            *x = *x << WORD | u32::from(u16::from_le_bytes([low, high]));
+            self.at += 2;
+        }
+        Ok(())
+    }
+
+    /// All codes have been decoded: bytes that were read.
+    pub(super) fn finish(self) -> Result<usize> {
+        match self.states.iter().find(|&&x| x != LOW) {
+            None => Ok(self.at),
+            Some(&x) => Err(Error::Corrupt { what: "final state of a lane", found: x.into() }),
+        }
+    }
+}

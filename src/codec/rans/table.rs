@@ -1,0 +1,296 @@
+//! Which codes are likely: frequencies, and what both directions look up.
+
+use super::normalize::{normalize, price};
+use crate::{
+    code::Code,
+    error::{Error, Result},
+    wire::{Reader, Writer},
+};
+use alloc::{vec, vec::Vec};
+
+/// What a state in a range decodes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Slot {
+    /// The code, or anything for an escape.
+    pub(super) code: u32,
+    /// `2^bits` for the only symbol there is, which is why it is 16 bits wide and `bits` are at most 14.
+    pub(super) frequency: u16,
+    /// The position in the range of the symbol.
+    pub(super) offset: u16,
+}
+
+/// How a symbol is encoded: as `x / frequency * 2^bits + x % frequency + first`, without the division.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Symbol {
+    /// `2^64 / frequency`, rounded up.
+    reciprocal: u64,
+    first: u32,
+    pub(super) frequency: u32,
+}
+
+impl Symbol {
+    fn new(first: u32, frequency: u32) -> Self {
+        // The quotient of a frequency of 1 is one short, which `put` makes up for.
+        let reciprocal = u64::MAX / u64::from(frequency.max(1));
+        Self { reciprocal: reciprocal.saturating_add(u64::from(frequency > 1)), first, frequency }
+    }
+
+    #[inline(always)]
+    pub(super) fn put(self, x: u32, bits: u32) -> u32 {
+        let quotient = ((u128::from(x) * u128::from(self.reciprocal)) >> 64) as u32 + u32::from(self.frequency == 1);
+        // x - quotient * frequency is the rest.
+        x.wrapping_add(self.first).wrapping_add(quotient.wrapping_mul((1_u32 << bits) - self.frequency))
+    }
+}
+
+/// A table of frequencies for rANS: the payload alone, for containers of your own. [`RansCodec`](crate::RansCodec) is the
+/// stage that carries one.
+///
+/// Frequencies sum to `2^12` or `2^14`. Codes without one are escaped: the last symbol, and then the code as it is. A
+/// table of 12 bits takes 32 KiB in memory, one of 14 bits 128 KiB, and 16 bytes for each code up to the largest.
+///
+/// Duda, "Asymmetric numeral systems", 2013; interleaved as in Giesen, "Interleaved entropy coders", 2014.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    bits: u32,
+    /// Bits of an escaped code, 1 to 32.
+    width: u32,
+    /// Codes in ascending order, with their frequencies.
+    symbols: Vec<(u32, u32)>,
+    slots: Vec<Slot>,
+    /// By code less the first one; a frequency of 0 is an escape.
+    encoder: Vec<Symbol>,
+    escape: Symbol,
+    /// Bits per code that it is made for.
+    mean: f64,
+}
+
+/// The most symbols, with an escape.
+const MOST_SYMBOLS: usize = 4096;
+/// Codes further apart than this are escaped.
+const MOST_SPAN: u32 = 1 << 16;
+
+impl Table {
+    /// For codes that occur as often as `counts` say: code `i` `counts[i]` times. Finds what is cheapest, table included: 12 or
+    /// 14 bits, and which rare codes to escape. Codes up to `2^width - 1` can be encoded, those that did not occur too.
+    ///
+    /// ```
+    /// use fewbits::rans::Table;
+    ///
+    /// let table = Table::from_counts(&[900, 50, 50], 8)?;
+    /// let codes = [0_u8, 0, 0, 2, 0, 1, 0, 0, 200, 0];
+    /// let payload = table.encode(&codes, 1)?;
+    /// assert_eq!(table.decode::<u8>(&payload, codes.len(), 1)?, codes);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn from_counts(counts: &[u64], width: u32) -> Result<Self> {
+        let counted = counts.iter().enumerate().filter(|&(_, &count)| count > 0);
+        let pairs: Vec<_> = counted.map(|(code, &count)| (u32::try_from(code).unwrap_or(u32::MAX), count)).collect();
+        Self::from_pairs(&pairs, width)
+    }
+
+    /// Pairs of codes in ascending order and counts above 0.
+    pub(super) fn from_pairs(pairs: &[(u32, u64)], width: u32) -> Result<Self> {
+        check_width(width)?;
+        if let Some(&(code, _)) = pairs.last().filter(|&&(code, _)| u64::from(code) >> width != 0) {
+            return Err(Error::Code { index: code as usize, code, level_count: 1 << width });
+        }
+        let total = pairs.iter().map(|(_, count)| count).sum();
+        let kept = likeliest_span(pairs);
+        let mut best = Plan { cost: f64::INFINITY, bits: 12, symbols: Vec::new() };
+        for bits in [12, 14] {
+            // Codes rarer than these shares of a slot are escaped.
+            for rarer in [0.0, 0.25, 0.5, 1.0] {
+                let least = rarer * total as f64 / f64::from(1_u32 << bits);
+                let symbols: Vec<_> = kept.iter().copied().filter(|&(_, count)| count as f64 >= least).collect();
+                if symbols.len() < MOST_SYMBOLS {
+                    let plan = Plan::new(bits, width, &symbols, total);
+                    best = if plan.cost < best.cost { plan } else { best };
+                }
+            }
+        }
+        Ok(Self::new(best.bits, width, best.symbols))
+    }
+
+    /// From codes in ascending order, at most 65,536 apart, and their frequencies, at least 1 each, which sum to less than
+    /// `2^bits`: the rest is that of escapes.
+    pub fn from_frequencies(bits: u32, width: u32, symbols: Vec<(u32, u32)>) -> Result<Self> {
+        check_width(width)?;
+        if !matches!(bits, 12 | 14) {
+            return Err(Error::Setting { name: "bits", value: bits.into(), allowed: "12 or 14" });
+        }
+        let allowed =
+            "codes in ascending order and within the width, with frequencies from 1, that leave some for escapes";
+        let wrong = |index: usize| {
+            let value = symbols.get(index).map_or(0, |&(code, _)| code).into();
+            Err(Error::Parameter { what: "symbols", index, value, allowed })
+        };
+        let mut sum = 0;
+        for (index, &(code, frequency)) in symbols.iter().enumerate() {
+            let ascends = index == 0 || symbols[index - 1].0 < code;
+            sum += u64::from(frequency);
+            let near = code - symbols[0].0.min(code) < MOST_SPAN;
+            if !ascends || !near || frequency == 0 || u64::from(code) >> width != 0 || sum >= 1 << bits {
+                return wrong(index);
+            }
+        }
+        if symbols.len() >= MOST_SYMBOLS { wrong(MOST_SYMBOLS) } else { Ok(Self::new(bits, width, symbols)) }
+    }
+
+    /// Checked before.
+    fn new(bits: u32, width: u32, symbols: Vec<(u32, u32)>) -> Self {
+        let mut slots = vec![Slot::default(); 1 << bits];
+        let first_code = symbols.first().map_or(0, |&(code, _)| code);
+        let span = symbols.last().map_or(0, |&(code, _)| code - first_code + 1);
+        let mut encoder = vec![Symbol::default(); span as usize];
+        let (mut first, mut mean) = (0, 0.0);
+        for &(code, frequency) in &symbols {
+            encoder[(code - first_code) as usize] = Symbol::new(first, frequency);
+            for (offset, slot) in slots[first as usize..(first + frequency) as usize].iter_mut().enumerate() {
+                *slot = Slot { code, frequency: frequency as u16, offset: offset as u16 };
+            }
+            mean += f64::from(frequency) * price(frequency, bits);
+            first += frequency;
+        }
+        let rest = (1 << bits) - first;
+        for (offset, slot) in slots[first as usize..].iter_mut().enumerate() {
+            *slot = Slot { code: 0, frequency: rest as u16, offset: offset as u16 };
+        }
+        mean += f64::from(rest) * price(rest, bits);
+        let mean = mean / f64::from(1_u32 << bits);
+        Self { bits, width, symbols, slots, encoder, escape: Symbol::new(first, rest), mean }
+    }
+
+    /// Frequencies sum to `2^bits`: 12 or 14.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// Bits of an escaped code.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Codes in ascending order, with their frequencies. What they leave is that of escapes.
+    pub fn symbols(&self) -> &[(u32, u32)] {
+        &self.symbols
+    }
+
+    /// Bits per code, of codes that are as frequent as the table says.
+    pub fn mean_bits(&self) -> f64 {
+        self.mean
+    }
+
+    pub(super) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The first position of escapes.
+    pub(super) fn escape_first(&self) -> u32 {
+        (1 << self.bits) - self.escape.frequency
+    }
+
+    /// How a code is encoded; escaped if it has a frequency of 0.
+    #[inline(always)]
+    pub(super) fn symbol<C: Code>(&self, code: C) -> Symbol {
+        let first = self.symbols.first().map_or(0, |&(code, _)| code);
+        let index = code.to_u32().wrapping_sub(first) as usize;
+        self.encoder.get(index).copied().unwrap_or_default()
+    }
+
+    pub(super) fn escape(&self) -> Symbol {
+        self.escape
+    }
+
+    /// Gaps between codes and frequencies, which are 1 less than they are; a frequency of 1 is common, and so are gaps of 0.
+    pub(super) fn write(&self, out: &mut Writer<'_>) {
+        out.u8((self.bits == 14) as u8);
+        out.u8(self.width as u8);
+        out.varint(self.symbols.len() as u64);
+        let mut next = 0;
+        for &(code, frequency) in &self.symbols {
+            // Frequencies are at most 2^14; a gap follows if bit 0 is set.
+            let gap = u64::from(code - next);
+            out.varint(u64::from(frequency - 1) << 1 | u64::from(gap > 0));
+            if gap > 0 {
+                out.varint(gap - 1);
+            }
+            next = code.saturating_add(1);
+        }
+    }
+
+    pub(super) fn read(bytes: &mut Reader<'_>) -> Result<Self> {
+        let (wide, width) = (bytes.u8()?, bytes.u8()?);
+        if wide > 1 {
+            return Err(Error::Corrupt { what: "bits of a table", found: wide.into() });
+        }
+        let count = bytes.size()?;
+        if count >= MOST_SYMBOLS || count > bytes.remaining() {
+            return Err(Error::Corrupt { what: "symbols of a table", found: count as u64 });
+        }
+        let mut symbols = Vec::with_capacity(count);
+        let mut next = 0_u64;
+        for _ in 0..count {
+            let word = bytes.varint()?;
+            let gap = if word & 1 == 1 { bytes.varint()?.saturating_add(1) } else { 0 };
+            let (code, frequency) = (next.saturating_add(gap), (word >> 1).saturating_add(1));
+            match (u32::try_from(code), u32::try_from(frequency)) {
+                (Ok(code), Ok(frequency)) => symbols.push((code, frequency)),
+                _ => return Err(Error::Corrupt { what: "symbol of a table", found: code }),
+            }
+            next = code + 1;
+        }
+        let bits = if wide == 1 { 14 } else { 12 };
+        Self::from_frequencies(bits, width.into(), symbols)
+            .map_err(|_| Error::Corrupt { what: "frequencies of a table", found: count as u64 })
+    }
+}
+
+/// A table that could be made, and what it would cost.
+struct Plan {
+    /// In bits, for the codes and the table.
+    cost: f64,
+    bits: u32,
+    symbols: Vec<(u32, u32)>,
+}
+
+impl Plan {
+    /// For codes that occur so often, of `total`; all others are escaped.
+    fn new(bits: u32, width: u32, symbols: &[(u32, u64)], total: u64) -> Self {
+        /// About what an entry of the table takes.
+        const ENTRY: f64 = 12.0;
+        let escaped = total - symbols.iter().map(|(_, count)| count).sum::<u64>();
+        let counts: Vec<u64> = symbols.iter().map(|&(_, count)| count).chain([escaped.max(1)]).collect();
+        let frequencies = normalize(&counts, bits);
+        let codes: f64 = counts.iter().zip(&frequencies).map(|(&count, &f)| count as f64 * price(f, bits)).sum();
+        let cost = codes + escaped as f64 * f64::from(width) + ENTRY * symbols.len() as f64;
+        // The larger table has to pay for being slower.
+        let cost = if bits == 14 { 1.001 * cost } else { cost };
+        let symbols = symbols.iter().zip(frequencies).map(|(&(code, _), f)| (code, f)).collect();
+        Self { cost, bits, symbols }
+    }
+}
+
+fn check_width(width: u32) -> Result<()> {
+    if (1..=32).contains(&width) {
+        return Ok(());
+    }
+    Err(Error::Setting { name: "width", value: width.into(), allowed: "1 to 32 bits" })
+}
+
+/// The neighbours within the longest span that occur most often together.
+fn likeliest_span(pairs: &[(u32, u64)]) -> &[(u32, u64)] {
+    let (mut best, mut best_sum) = (0..0, 0);
+    let (mut from, mut sum) = (0, 0_u64);
+    for (to, &(code, count)) in pairs.iter().enumerate() {
+        sum += count;
+        while code - pairs[from].0 >= MOST_SPAN {
+            sum -= pairs[from].1;
+            from += 1;
+        }
+        if sum > best_sum {
+            (best, best_sum) = (from..to + 1, sum);
+        }
+    }
+    &pairs[best]
+}
