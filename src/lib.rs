@@ -72,7 +72,7 @@ pub mod rans {
     pub use crate::codec::rans::Table;
 }
 
-pub use pipeline::{Blocks, Coded, Masked, Pipeline, PipelineExt};
+pub use pipeline::{Blocks, Coded, Lossless, LosslessPipeline, Masked, Pipeline, PipelineExt};
 
 pub use frame::{Frame, FrameDecoder, FrameWriter, Limits};
 

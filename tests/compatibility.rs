@@ -9,9 +9,9 @@ mod common;
 use common::{gaussian, orthonormal};
 use fewbits::{
     Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, Compand, DType, Dct, Describe, Difference,
-    Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Masked, Minifloat, NonFinite,
-    PcaTransform, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType, Seed,
-    Standardize, Then, Uniform, bf16, f16, rans::Table,
+    Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked, Minifloat,
+    NonFinite, PcaTransform, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType,
+    Seed, Standardize, Then, Uniform, bf16, f16, rans::Table,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -85,6 +85,11 @@ fn coded_packed(values: &[f32]) -> Vec<u8> {
     let quantizer = Uniform::new(5).fit(values).unwrap();
     let codec = Rans::new().levels(31).fit(&[3_u8; 9]).unwrap();
     Frame::encode(&Coded::new(quantizer, codec), values).unwrap()
+}
+
+/// Fitted to other values.
+fn bits<T: Element>(sample: &[T], values: &[T]) -> Vec<u8> {
+    FrameWriter::new(&Lossless.fit(sample).unwrap()).chunk_len(100).encode(values).unwrap()
 }
 
 /// A table of 14 bits.
@@ -322,6 +327,9 @@ fn newest_of_composed() -> Vec<(&'static str, Vec<u8>)> {
         ("rans-differences-escaped", coded_wide(&long)),
         ("rans-14-bits-uniform-3", coded_14(&long)),
         ("rans-packed", coded_packed(&data)),
+        ("bits-f32", Frame::encode(&Lossless.fit(&long).unwrap(), &long).unwrap()),
+        ("bits-f16-chunked", bits(&halves, &halves)),
+        ("bits-bf16-chunked", bits(&long.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>(), &brains)),
         ("differences-2-axes-order-2-f16-chunked", predicted(&halves)),
     ]
 }

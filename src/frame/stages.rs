@@ -5,7 +5,7 @@ use crate::{
     codec::{BitPack, CodeMap, Codec, Difference, RansCodec},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
-    pipeline::{Blocks, Coded, Masked, Pipeline},
+    pipeline::{Blocks, Coded, LosslessPipeline, Masked, Pipeline},
     quantizer::{
         AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, Grid, Minifloat, Quantizer, Scaled,
         UniformQuantizer,
@@ -77,12 +77,15 @@ impl<C: Code> Restore for Box<dyn CodeMap<Code = C>> {
     }
 }
 
-/// A mask in front of another pipeline, self-scaled blocks, or a quantizer and a codec with the narrowest codes that both can have.
+/// A mask in front of another pipeline, one that loses nothing, self-scaled blocks, or a quantizer and a codec with the narrowest codes that both can have.
 impl Restore for Box<dyn Pipeline> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const BLOCKS: u8 = Blocks::<Grid>::TAG;
         if stages.peek() == Some(Masked::<Self>::TAG) {
             return Ok(Box::new(Masked::<Self>::restore(stages)?));
+        }
+        if stages.peek() == Some(LosslessPipeline::TAG) {
+            return Ok(Box::new(LosslessPipeline::restore(stages)?));
         }
         if stages.peek() == Some(BLOCKS) {
             let mut ahead = stages.clone();

@@ -2,10 +2,12 @@
 
 mod blocks;
 mod coded;
+mod lossless;
 mod masked;
 
 pub use blocks::Blocks;
 pub use coded::Coded;
+pub use lossless::{Lossless, LosslessPipeline};
 pub use masked::Masked;
 
 use crate::{

@@ -319,6 +319,25 @@ def read_blocks(stages, side):
     return values
 
 
+def read_lossless(stages, element):
+    tag, parameters = stages.u8(), stages.section()
+    flags = parameters.u8()
+    size = 4 if element == 0 else 2
+    assert tag == 0x12 and flags & 3 == element and flags >> 2 + size == 0
+    tables = [read_table(parameters) if flags >> 2 + k & 1 else None for k in range(size)]
+    assert parameters.finished()
+
+    def bits(data, count):
+        stream, planes = Reader(data), []
+        for table in tables:
+            planes.append(table(stream, count) if table else stream.bytes(count))
+        assert stream.finished()
+        numbers = [int.from_bytes(value, "little") for value in zip(*planes)]
+        return [f"{x >> 1 | (x & 1) << 8 * size - 1:0{2 * size}x}" for x in numbers]
+
+    return bits
+
+
 def read_table(codec):
     whole, width = (1 << 12, 1 << 14)[codec.u8()], codec.u8()
     ranges, next_code, begin = [], 0, 0
@@ -327,14 +346,13 @@ def read_table(codec):
         code = next_code + (codec.varint() + 1 if word & 1 else 0)
         ranges.append((begin, (word >> 1) + 1, code))
         begin, next_code = begin + (word >> 1) + 1, code + 1
-    assert codec.finished() and begin < whole and all(code >> width == 0 for _, _, code in ranges)
+    assert begin < whole and all(code >> width == 0 for _, _, code in ranges)
     ranges.append((begin, whole - begin, None))
 
-    def codes(data, count):
-        stream = Reader(data)
+    def codes(stream, count):
         mode = stream.u8()
         if mode >= 128:
-            return unpack(stream.bytes(len(data) - 1), mode - 128, count)
+            return unpack(stream.bytes((count * (mode - 128) + 7) // 8), mode - 128, count)
         lanes = 1 << mode
         x = list(struct.unpack(f"<{lanes}I", stream.bytes(4 * lanes)))
         assert lanes <= 32 and min(x) >= 1 << 16
@@ -355,7 +373,7 @@ def read_table(codec):
                     code |= x[lane] % (1 << bits) << shift
                     x[lane] = refilled(x[lane] >> bits)
             out.append(code)
-        assert stream.finished() and all(state == 1 << 16 for state in x)
+        assert all(state == 1 << 16 for state in x)
         return out
 
     return codes
@@ -364,7 +382,16 @@ def read_table(codec):
 def read_codec(stages):
     tag, codec = stages.u8(), stages.section()
     if tag == 0x41:
-        return read_table(codec)
+        table = read_table(codec)
+        assert codec.finished()
+
+        def codes(data, count):
+            stream = Reader(data)
+            out = table(stream, count)
+            assert stream.finished()
+            return out
+
+        return codes
     assert tag == 0x40
     width = codec.u8()
     assert codec.finished()
@@ -694,7 +721,10 @@ def decode(data):
     while stages.data[stages.at] in (0x21, 0x22, 0x23, 0x24, 0x25):
         tag, parameters = stages.u8(), stages.section()
         transforms.append(read_transform(tag, parameters, side))
-    if stages.data[stages.at] == 0x10:
+    as_bits = None
+    if stages.data[stages.at] == 0x12:
+        as_bits = read_lossless(stages, flags & 3)
+    elif stages.data[stages.at] == 0x10:
         blocks = read_blocks(stages, side)
 
         def values(_, data, number):
@@ -729,6 +759,9 @@ def decode(data):
         if masks and number and len(masked) == number:
             assert not rest
             out += [masked[j] for j in range(number)]
+            continue
+        if as_bits:
+            out += [masked.get(j) or x for j, x in enumerate(as_bits(rest, number))]
             continue
         for j, (x, bound_of_x) in enumerate(values(first, rest, number)):
             out.append(masked.get(j) or narrow(flags & 3, x, bound_of_x))

@@ -203,7 +203,7 @@ impl Table {
     }
 
     /// Gaps between codes and frequencies, which are 1 less than they are; a frequency of 1 is common, and so are gaps of 0.
-    pub(super) fn write(&self, out: &mut Writer<'_>) {
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
         out.u8((self.bits == 14) as u8);
         out.u8(self.width as u8);
         out.varint(self.symbols.len() as u64);
@@ -219,7 +219,7 @@ impl Table {
         }
     }
 
-    pub(super) fn read(bytes: &mut Reader<'_>) -> Result<Self> {
+    pub(crate) fn read(bytes: &mut Reader<'_>) -> Result<Self> {
         let (wide, width) = (bytes.u8()?, bytes.u8()?);
         if wide > 1 {
             return Err(Error::Corrupt { what: "bits of a table", found: wide.into() });

@@ -1,0 +1,228 @@
+//! Every bit comes back: values as bytes of equal significance, those that are predictable entropy coded.
+
+use super::Pipeline;
+use crate::{
+    codec::{Codec, RansCodec, rans::Table, take},
+    description::{Describe, Description, Restore, Stages},
+    dtype::DType,
+    element::{Element, PIECE, Values, ValuesMut, each_element},
+    error::{Error, Result, check_piece},
+    fit::Fit,
+    memory::filled,
+};
+use alloc::vec::Vec;
+
+/// Settings of a lossless pipeline; there are none.
+///
+/// The exponents of real data are few, so that an entropy coder takes them in 2 or 3 bits; mantissas are mostly noise. Sign
+/// and mantissa aside, weights as bf16 take two thirds of their bytes so, as f32 five sixths. NaN of any payload, infinities
+/// and zeros of either sign come back as they were. Choose it where nothing may be lost; data that were rounded to a grid
+/// before have [`ErrorBound`](crate::ErrorBound) with a bound of 0, and [`Difference`](crate::Difference).
+///
+/// ```
+/// use fewbits::{Fit, Frame, Lossless, bf16};
+///
+/// let weights: Vec<bf16> = (0..50_000).map(|i| bf16::from_f32((i as f32 * 0.7).sin() * 0.02)).collect();
+/// let bytes = Frame::encode(&Lossless.fit(&weights)?, &weights)?;
+/// assert!(bytes.len() < 75_000);
+/// assert!(fewbits::decompress::<bf16>(&bytes)? == weights);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lossless;
+
+/// A fitted [`Lossless`]: for one element, with a table for each byte of a value that pays for one.
+///
+/// Bits are rotated by one, so that the sign is the lowest and the exponent, or most of it, the highest byte. Byte by byte,
+/// all values of a stream are entropy coded, or are there as they are. Encoding takes a byte of memory for each value;
+/// decoding takes none. Cost: an entropy coder for one byte of each value, or two.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LosslessPipeline {
+    dtype: DType,
+    /// From the lowest byte to the highest.
+    planes: Vec<Option<RansCodec<u8>>>,
+}
+
+impl LosslessPipeline {
+    pub(crate) const TAG: u8 = 0x12;
+
+    /// The element it is for.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn check<T: Element>(&self, start: usize, len: usize) -> Result<()> {
+        check_piece(start, len, 1)?;
+        if T::DTYPE == self.dtype {
+            Ok(())
+        } else {
+            Err(Error::WrongElement { stored: self.dtype, requested: T::DTYPE })
+        }
+    }
+
+    fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.check::<T>(start, values.len())?;
+        let (expected, actual) = (self.max_encoded_len(values.len()), bytes.len());
+        if actual < expected {
+            return Err(Error::Length { what: "bytes", expected, actual });
+        }
+        let mut plane = filled(values.len())?;
+        let mut written = 0;
+        for (place, codec) in self.planes.iter().enumerate() {
+            let out = &mut bytes[written..];
+            match codec {
+                None => {
+                    gather(values, place, &mut out[..values.len()]);
+                    written += values.len();
+                }
+                Some(codec) => {
+                    gather(values, place, &mut plane);
+                    written += codec.encode_at(start, &plane, out)?;
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
+        self.check::<T>(start, values.len())?;
+        let (size, count) = (self.dtype.size(), values.len());
+        let out = T::as_bytes_mut(values);
+        let mut read = 0;
+        for (place, codec) in self.planes.iter().enumerate() {
+            let rest = &bytes[read..];
+            let mut places = out.chunks_exact_mut(size);
+            let mut put = |plane: &[u8]| {
+                // In this order, no value is taken that no byte is left for.
+                for (&byte, value) in plane.iter().zip(places.by_ref()) {
+                    value[position(place, size)] = byte;
+                }
+            };
+            match codec {
+                None => {
+                    put(take(rest, count)?);
+                    read += count;
+                }
+                Some(codec) => {
+                    let mut piece = [0; PIECE];
+                    read += codec.decode_pieces(start, rest, count, &mut piece, &mut |plane| {
+                        put(plane);
+                        Ok(())
+                    })?;
+                }
+            }
+        }
+        for value in out.chunks_exact_mut(size) {
+            turn(value, |bits, width| bits >> 1 | bits << (width - 1));
+        }
+        Ok(read)
+    }
+}
+
+/// Where the byte of a significance is in memory.
+const fn position(place: usize, size: usize) -> usize {
+    if cfg!(target_endian = "little") { place } else { size - 1 - place }
+}
+
+/// The bits of a value.
+fn bits_of(value: &[u8]) -> u32 {
+    match *value {
+        [a, b] => u16::from_ne_bytes([a, b]).into(),
+        [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]),
+        _ => 0,
+    }
+}
+
+/// Changes the bits of a value, of 16 or 32.
+fn turn(value: &mut [u8], change: impl Fn(u32, u32) -> u32) {
+    let bits = bits_of(value);
+    match value {
+        [a, b] => [*a, *b] = (change(bits, 16) as u16).to_ne_bytes(),
+        [a, b, c, d] => [*a, *b, *c, *d] = change(bits, 32).to_ne_bytes(),
+        _ => {}
+    }
+}
+
+/// One byte of each value, its bits rotated to the left by one.
+fn gather<T: Element>(values: &[T], place: usize, plane: &mut [u8]) {
+    let size = T::DTYPE.size();
+    let sign = 8 * size as u32 - 1;
+    for (byte, value) in plane.iter_mut().zip(T::as_bytes(values).chunks_exact(size)) {
+        let bits = bits_of(value);
+        *byte = ((bits << 1 | bits >> sign) >> (8 * place)) as u8;
+    }
+}
+
+impl Pipeline for LosslessPipeline {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        let coded = self.planes.iter().flatten().count();
+        values.saturating_mul(self.dtype.size()).saturating_add(coded)
+    }
+
+    fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        each_element!(Values, values => self.encode_values(start, values, bytes))
+    }
+
+    fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
+        each_element!(ValuesMut, values => self.decode_values(start, bytes, values))
+    }
+}
+
+impl<T: Element> Fit<T> for Lossless {
+    type Fitted = LosslessPipeline;
+
+    fn fit(&self, data: &[T]) -> Result<LosslessPipeline> {
+        let mut plane = [0; PIECE];
+        let mut planes = Vec::new();
+        for place in 0..T::DTYPE.size() {
+            let mut counts = [0_u64; 256];
+            for values in data.chunks(PIECE) {
+                let plane = &mut plane[..values.len()];
+                gather(values, place, plane);
+                for &byte in &*plane {
+                    counts[usize::from(byte)] += 1;
+                }
+            }
+            let codec = RansCodec::<u8>::new(Table::from_counts(&counts, 8)?)?;
+            // Less than a byte in 128 is not worth the time, or the few bytes that chunks may cost.
+            let (raw, coded) = (data.len(), codec.table().mean_bits() / 8.0 * data.len() as f64);
+            let pays = coded as usize + codec.to_bytes().len() + raw / 128 + 64 < raw;
+            planes.push(pays.then_some(codec));
+        }
+        Ok(LosslessPipeline { dtype: T::DTYPE, planes })
+    }
+}
+
+impl Describe for LosslessPipeline {
+    fn describe(&self, out: &mut Description) {
+        out.stage(Self::TAG, |out| {
+            let coded = self.planes.iter().enumerate().filter(|(_, plane)| plane.is_some());
+            out.u8(self.dtype.to_byte() | coded.fold(0, |flags, (place, _)| flags | 1 << (2 + place)));
+            for codec in self.planes.iter().flatten() {
+                codec.table().write(out);
+            }
+        });
+    }
+}
+
+impl Restore for LosslessPipeline {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        stages.stage(Self::TAG, "a lossless pipeline", |bytes| {
+            let flags = bytes.u8()?;
+            let corrupt = Error::Corrupt { what: "planes", found: flags.into() };
+            let Some(dtype) = DType::from_byte(flags & 3).filter(|dtype| flags >> (2 + dtype.size()) == 0) else {
+                return Err(corrupt);
+            };
+            let mut planes = Vec::with_capacity(dtype.size());
+            for place in 0..dtype.size() {
+                let coded = flags >> (2 + place) & 1 == 1;
+                planes.push(if coded {
+                    Some(RansCodec::new(Table::read(bytes)?).map_err(|_| corrupt.clone())?)
+                } else {
+                    None
+                });
+            }
+            Ok(Self { dtype, planes })
+        })
+    }
+}
