@@ -98,6 +98,11 @@ fn main() -> Result<()> {
     rounds("4, stochastic", Rounding::Stochastic, &weights)?;
     rounds("4, dithered", Rounding::Dither, &weights)?;
 
+    fields()
+}
+
+/// Smooth data under a bound.
+fn fields() -> Result<()> {
     let field = field();
     println!("\nA field: smooth, far from 0, one value in 20 missing\n");
     header();

@@ -9,7 +9,9 @@ const LANES: usize = 4;
 /// Number of codes, length of the table, the table as pairs of a code and a frequency, the payload.
 fn pack(codes: &[u8]) -> Result<Vec<u8>> {
     let mut counts = [0; 256];
-    codes.iter().for_each(|&code| counts[usize::from(code)] += 1);
+    for &code in codes {
+        counts[usize::from(code)] += 1;
+    }
     let table = Table::from_counts(&counts, 8)?;
     let mut bytes = Vec::new();
     for number in [codes.len() as u32, table.bits(), table.symbols().len() as u32] {

@@ -292,3 +292,11 @@ pub(crate) fn check_piece(start: usize, len: usize, block: usize) -> Result<()> 
         None => Err(Error::Setting { name: "start", value: start as f64, allowed: "a position in the array" }),
     }
 }
+
+/// Codes that a stage refuses while decoding come from damaged bytes.
+pub(crate) fn damaged(error: Error) -> Error {
+    match error {
+        Error::Code { code, .. } => Error::Corrupt { what: "code", found: code.into() },
+        other => other,
+    }
+}

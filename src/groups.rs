@@ -165,7 +165,7 @@ impl Groups {
     pub(crate) fn for_each_row(&self, start: usize, len: usize, mut each: impl FnMut(usize, usize, usize)) {
         let (mut group, mut from) = (self.group_of(start), 0);
         while from < len {
-            let to = len.min(from + self.count - group);
+            let to = len.min(from.saturating_add(self.count - group));
             each(group, from, to);
             (group, from) = (0, to);
         }
@@ -189,6 +189,15 @@ impl Groups {
                 out.varint(self.count as u64);
             }
         }
+    }
+
+    /// As [`read`](Self::read), of an axis.
+    pub(crate) fn read_axis(bytes: &mut Reader<'_>) -> Result<Self> {
+        let axis = Self::read(bytes)?;
+        if axis.len.is_none() && axis != Self::tensor() {
+            return Ok(axis);
+        }
+        Err(Error::Corrupt { what: "axis of a stage", found: axis.run as u64 })
     }
 
     pub(crate) fn read(bytes: &mut Reader<'_>) -> Result<Self> {

@@ -26,7 +26,8 @@ use crate::{
 ///
 /// The straight-through gradient is a product of matrices, not a mask of values: through an orthonormal transform `X` it
 /// is `X⁻¹ (mask * X g)`, with the mask of the quantizer and without the constant that `X` may add; through an
-/// elementwise one it is the mask itself. A gradient that is not finite spreads over its block.
+/// elementwise one whose derivative is `s` it is that of what is behind, `s * (.. (g / s))`, so the mask itself unless more
+/// is mixed there. A gradient that is not finite spreads over its block.
 ///
 /// ```
 /// use fewbits::{Coded, Fit, Frame, Hadamard, Quantizer, Seed, Then, Uniform};

@@ -5,8 +5,8 @@ mod common;
 use common::{Random, all_f16, gaussian};
 use fewbits::{
     Coded, Compand, CompandTransform, DType, Describe, Element, Error, ErrorKind, ErrorStats, Fit, Frame, FrameWriter,
-    Groups, Guarantee, Quantizer, QuantizerExt, Restore, Standardize, StandardizeTransform, Then, Transform,
-    TransformExt, Uniform, bf16, f16,
+    Groups, Guarantee, Hadamard, Quantizer, QuantizerExt, Restore, Seed, Standardize, StandardizeTransform, Then,
+    Transform, TransformExt, Uniform, bf16, f16,
 };
 
 type Function = Box<dyn Fn(f64) -> f64>;
@@ -230,8 +230,16 @@ fn parts_are_optional_and_stored_as_asked() {
     assert_eq!(Standardize::new().per_block(4).fit(&[0.0_f32; 0]).unwrap().scales(), []);
     let wide = Standardize::new().stored_as(DType::F16).fit(&[1e6_f32, 1e6]);
     assert!(matches!(wide, Err(Error::Parameter { what: "means", index: 0, .. })), "{wide:?}");
-    let tiny = Standardize::new().stored_as(DType::F16).fit(&[1e-9_f32, -1e-9]).unwrap();
-    assert!(tiny.scales()[0] > 0.0);
+    // Where 2 bytes would lose the deviation.
+    for (stored_as, mean, size) in [(DType::F16, 0.0, 1e-9), (DType::F16, 1000.3, 0.01), (DType::Bf16, 1000.3, 0.01)] {
+        let values: Vec<f32> = (0..50).map(|i| mean + size * (i as f32).sin()).collect();
+        let lost = Standardize::new().stored_as(stored_as).fit(&values);
+        assert!(matches!(lost, Err(Error::ScaleOutOfRange { group: 0, .. })), "{lost:?}");
+        assert!(Standardize::new().fit(&values).is_ok());
+    }
+    assert!(StandardizeTransform::new(Groups::tensor(), vec![], vec![]).is_err());
+    let far = Groups::axis(&[usize::MAX - 5], 0).unwrap();
+    assert!(StandardizeTransform::new(far, vec![], vec![]).is_err());
     assert!(matches!(Standardize::new().fit(&[0.0, f32::INFINITY]), Err(Error::NonFinite { index: 1 })));
     assert!(matches!(means.forward(&data[..200]), Err(Error::Length { .. })));
     assert!(matches!(means.forward_at(300, &data[..200], &mut [0.0; 200]), Err(Error::BeyondFit { .. })));
@@ -291,6 +299,56 @@ fn forged_parameters_are_errors_or_stay_finite() {
                 Err(Error::CodeWidth { .. }) => {}
                 Err(error) => assert_ne!(error.kind(), ErrorKind::Input, "{error}"),
             }
+        }
+    }
+}
+
+/// In front of a transform that mixes values, the slope of the curve matters: errors behind go back through another value.
+#[test]
+fn gradients_go_through_what_is_behind() {
+    let (n, x, g) = (4, [3.0_f32, 20.0, -0.2, 1.0], [1.0_f32, 2.0, -1.0, 0.5]);
+    let scales = [1.0_f32, 100.0, 1.0, 10.0];
+    let standard = StandardizeTransform::new(Groups::axis(&[4], 0).unwrap(), vec![0.5; 4], scales.to_vec()).unwrap();
+    let rotation = Hadamard::new(4, Seed::new(1)).unwrap();
+    let inner = Uniform::new(8).fit_range(-1.42, 1.42).unwrap();
+    let end = 127.5 * f64::from(inner.scales()[0]);
+    let gradient = Then::new(standard, Then::new(rotation, inner)).straight_through(&x, &g).unwrap();
+    let matrix: Vec<Vec<f32>> = (0..n)
+        .map(|j| rotation.forward(&(0..n).map(|i| if i == j { 1.0 } else { 0.0 }).collect::<Vec<f32>>()).unwrap())
+        .collect();
+    let surrogate = |x: &[f64]| -> f64 {
+        let c: Vec<f64> = (0..n).map(|i| (x[i] - 0.5) / f64::from(scales[i])).collect();
+        let clipped: Vec<f64> =
+            (0..n).map(|k| (0..n).map(|j| f64::from(matrix[j][k]) * c[j]).sum::<f64>().clamp(-end, end)).collect();
+        let back = |j: usize| (0..n).map(|k| f64::from(matrix[j][k]) * clipped[k]).sum::<f64>() * f64::from(scales[j]);
+        (0..n).map(|j| f64::from(g[j]) * back(j)).sum()
+    };
+    for j in 0..n {
+        let at = |change: f64| {
+            let mut x = x.map(f64::from);
+            x[j] += change;
+            surrogate(&x)
+        };
+        let difference = (at(1e-6) - at(-1e-6)) / 2e-6;
+        assert!(
+            (f64::from(gradient[j]) - difference).abs() < 1e-4 * difference.abs().max(1.0),
+            "value {j}: {} for {difference}",
+            gradient[j]
+        );
+    }
+    // Slopes are derivatives.
+    let x = [0.3_f32, -2.0, 7.5];
+    for transform in [
+        CompandTransform::mu_law(100.0, 5.0).unwrap(),
+        CompandTransform::asinh(0.2).unwrap(),
+        CompandTransform::power(0.4).unwrap(),
+    ] {
+        let mut slopes = [0.0; 3];
+        transform.slopes_at(0, &x, &mut slopes).unwrap();
+        let [above, below] = [1e-3_f32, -1e-3].map(|step| transform.forward(&x.map(|x| x + step)).unwrap());
+        for i in 0..3 {
+            let difference = (above[i] - below[i]) / 2e-3;
+            assert!((slopes[i] / difference - 1.0).abs() < 2e-3, "{transform:?}: {} for {difference}", slopes[i]);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::CodeMap;
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
-    error::{Error, Result, check_piece},
+    error::{Error, Result, check_piece, same_length},
     groups::Groups,
     quantizer::Quantizer,
 };
@@ -101,7 +101,8 @@ impl<C: Code> Difference<C> {
     /// Each pass: how far the code before is, and how many such steps an axis has.
     fn passes(&self) -> impl DoubleEndedIterator<Item = (usize, usize)> {
         let line = self.axes.is_empty().then_some((1, usize::MAX));
-        let axes = self.axes.iter().map(|axis| (axis.run(), axis.count()));
+        // An axis of one step has no neighbours.
+        let axes = self.axes.iter().map(|axis| (axis.run(), axis.count())).filter(|&(_, count)| count > 1);
         line.into_iter().chain(axes).flat_map(|pass| repeat_n(pass, self.order.into()))
     }
 
@@ -186,6 +187,9 @@ impl<C: Code> CodeMap for Difference<C> {
 
     fn inverse_at(&self, start: usize, codes: &mut [C], history: &mut [C]) -> Result<()> {
         self.check(start, codes)?;
+        if !history.is_empty() {
+            same_length("history", self.history_len(), history.len())?;
+        }
         for code in &mut *codes {
             *code = self.unfold(*code);
         }
@@ -243,17 +247,16 @@ impl<C: Code> Restore for Difference<C> {
                 return Err(Error::Corrupt { what: "largest code", found: last });
             }
             let (order, axes) = (bytes.u8()?, bytes.size()?);
-            if !matches!(order, 1 | 2) || axes > MOST_AXES {
-                return Err(Error::Corrupt { what: "order or axes of differences", found: order.into() });
+            if !matches!(order, 1 | 2) {
+                return Err(Error::Corrupt { what: "order of differences", found: order.into() });
+            }
+            if axes > MOST_AXES {
+                return Err(Error::Corrupt { what: "axes of differences", found: axes as u64 });
             }
             let mut difference = Self::new(last as u32 + 1)?;
             difference.order = order;
             for _ in 0..axes {
-                let axis = Groups::read(bytes)?;
-                if axis.fitted_len().is_some() || axis == Groups::tensor() {
-                    return Err(Error::Corrupt { what: "axis of differences", found: axis.run() as u64 });
-                }
-                difference.axes.push(axis);
+                difference.axes.push(Groups::read_axis(bytes)?);
             }
             Ok(difference)
         })

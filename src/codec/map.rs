@@ -10,7 +10,8 @@ use core::fmt::Debug;
 
 /// A fitted, reversible map of codes to as many codes.
 ///
-/// [`Then`](crate::Then) puts it in front of a codec, which makes a codec. Nothing is lost, so whatever bound a quantizer
+/// [`Then`](crate::Then) puts it in front of a codec, which makes a codec; what that cannot hold is an error that names the
+/// code as it is behind the map. Nothing is lost, so whatever bound a quantizer
 /// keeps, it keeps. Call it through [`CodeMapExt`].
 pub trait CodeMap: Describe + Debug + Send + Sync {
     /// What it maps.

@@ -1,21 +1,13 @@
 //! A map of codes, then a codec: a codec.
 
-use super::{CodeMap, Codec};
+use super::{CodeMap, Codec, take};
 use crate::{
     element::PIECE,
-    error::{Error, Result},
+    error::{Result, damaged},
     fit::Fit,
     memory::filled,
     then::Then,
 };
-/// Codes that a map refuses come from damaged bytes.
-fn damaged(error: Error) -> Error {
-    match error {
-        Error::Code { code, .. } => Error::Corrupt { what: "code", found: code.into() },
-        other => other,
-    }
-}
-
 /// Encoding allocates a code for each. So does decoding if the map has to remember more than 4,096 codes; otherwise it
 /// allocates what the codec says.
 impl<M: CodeMap, K: Codec<Code = M::Code>> Codec for Then<M, K> {
@@ -55,6 +47,10 @@ impl<M: CodeMap, K: Codec<Code = M::Code>> Codec for Then<M, K> {
         piece: &mut [M::Code],
         sink: &mut dyn FnMut(&mut [M::Code]) -> Result<()>,
     ) -> Result<usize> {
+        if let Some(needed) = self.second.encoded_len(count) {
+            // Before memory is taken for a count.
+            take(bytes, needed)?;
+        }
         let mut history = [M::Code::default(); PIECE];
         let Some(history) = history.get_mut(..self.first.history_len()) else {
             let mut codes = filled(count)?;

@@ -5,7 +5,7 @@ use crate::{
     code::Code,
     codec::{Codec, all_read},
     element::Element,
-    error::{Error, Result, same_length},
+    error::{Error, Result, damaged, same_length},
     memory::{filled, resize},
     pipeline::{Coded, Pipeline, PipelineExt},
     quantizer::Quantizer,
@@ -19,9 +19,12 @@ const EDGE: usize = 256;
 
 /// A frame and the pipeline that decodes it.
 ///
-/// Ranges read only their chunks. Decoding into a buffer allocates nothing, except for a range that cuts through a
-/// chunk of a variable rate, which takes memory for the chunk within default [`Limits`], or through a block of more than 256 values, which takes
-/// memory for the block.
+/// Ranges read only their chunks. Decoding into a buffer allocates nothing, except
+///
+/// - for a range that cuts through a chunk of a variable rate, or through a block of more than 256 values: memory for the
+///   chunk or the block, within default [`Limits`];
+/// - for transforms whose blocks are longer than 4,096 values, as along a far axis: memory for a block;
+/// - for maps of codes that remember more than 4,096: a code for each value of a chunk.
 #[derive(Debug, Clone)]
 pub struct FrameDecoder<'a, P> {
     frame: Frame<'a>,
@@ -105,8 +108,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             Error::Overflow { index, .. } => {
                 Error::Corrupt { what: "a level beyond the frame's element, at value", found: index as u64 }
             }
-            Error::Code { code, .. } => Error::Corrupt { what: "code", found: code.into() },
-            other => other,
+            other => damaged(other),
         })
     }
 
@@ -145,6 +147,8 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
                 let edge = if last - first <= EDGE {
                     &mut stack[..last - first]
                 } else {
+                    // Codes can be far fewer than values.
+                    Limits::default().check(last - first, size_of::<T>(), self.frame.byte_len)?;
                     resize(&mut heap, last - first)?;
                     &mut heap[..]
                 };

@@ -2,15 +2,15 @@
 
 use super::{Pipeline, masked::seen};
 use crate::{
-    codec::{BitPack, Codec},
+    codec::{BitPack, Codec, take},
     description::{Describe, Description, Restore, Stages},
     element::{Element, PIECE, Values, ValuesMut, each_element, joint_block},
-    error::{Error, Result, check_piece, same_length},
+    error::{Error, Result, check_piece, damaged, same_length},
     fit::Fit,
+    memory::filled,
     non_finite::NonFinite,
     quantizer::{Quantizer, QuantizerExt, dequantize_range, quantize_range, room},
 };
-use alloc::vec;
 
 /// A fitted quantizer and a fitted codec for its codes; the compiler checks that they match.
 ///
@@ -103,7 +103,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
             return Err(Error::Length { what: "bytes", expected, actual: bytes.len() });
         }
         let Some(step) = self.piece().filter(|_| expected.is_some()) else {
-            let mut codes = vec![Q::Code::default(); self.quantizer.code_len(values.len())];
+            let mut codes = filled(self.quantizer.code_len(values.len()))?;
             quantize_range(&self.quantizer, start, values, &mut codes)?;
             return self.codec.encode_at(self.quantizer.code_len(start), &codes, bytes);
         };
@@ -123,7 +123,11 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         check_piece(start, values.len(), self.block())?;
         let (first, count) = (self.quantizer.code_len(start), self.quantizer.code_len(values.len()));
         let Some(step) = self.piece() else {
-            let mut codes = vec![Q::Code::default(); count];
+            if let Some(needed) = self.codec.encoded_len(count) {
+                // Before memory is taken for a count.
+                take(bytes, needed)?;
+            }
+            let mut codes = filled(count)?;
             let read = self.codec.decode_at(first, bytes, &mut codes)?;
             dequantize_range(&self.quantizer, start, &codes, values).map_err(damaged)?;
             return Ok(read);
@@ -139,14 +143,6 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         })?;
         same_length("values", values.len(), done)?;
         Ok(read)
-    }
-}
-
-/// A code that no quantizer emitted comes from damaged bytes.
-fn damaged(error: Error) -> Error {
-    match error {
-        Error::Code { code, .. } => Error::Corrupt { what: "code", found: code.into() },
-        other => other,
     }
 }
 

@@ -5,8 +5,9 @@ use crate::{
     element::{Element, PIECE, check_finite, joint_block},
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
+    memory::resize,
     then::Then,
-    transform::{Guarantee, Transform, check_coefficients},
+    transform::{Guarantee, Transform, check_coefficients, saturate},
 };
 use alloc::{vec, vec::Vec};
 
@@ -53,16 +54,18 @@ impl<X: Transform, Q: Quantizer> Then<X, Q> {
         values: usize,
         mut each: impl FnMut(usize, core::ops::Range<usize>, &mut [f32]) -> Result<()>,
     ) -> Result<()> {
-        let Some(window) = self.window() else {
-            let mut buffer = vec![0.0; self.first.coefficient_len(values)];
-            return each(start, 0..values, &mut buffer);
+        let (mut stack, mut heap) = ([0.0; PIECE], Vec::new());
+        let (window, buffer) = if let Some(window) = self.window() {
+            (window, &mut stack[..])
+        } else {
+            let block = self.block().min(values.max(1));
+            resize(&mut heap, self.first.coefficient_len(block))?;
+            (block, &mut heap[..])
         };
-        let mut buffer = [0.0; PIECE];
         for from in (0..values).step_by(window) {
             let to = values.min(from + window);
-            let len = self.first.coefficient_len(to - from);
-            let buffer =
-                buffer.get_mut(..len).ok_or(Error::Length { what: "coefficients", expected: len, actual: PIECE })?;
+            let (len, actual) = (self.first.coefficient_len(to - from), buffer.len());
+            let buffer = buffer.get_mut(..len).ok_or(Error::Length { what: "coefficients", expected: len, actual })?;
             each(start + from, from..to, buffer)?;
         }
         Ok(())
@@ -107,10 +110,7 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
             self.second.dequantize_at(self.first.coefficient_len(at), &codes[place], coefficients)?;
             let values = &mut values[range];
             self.first.inverse_at(at, coefficients, values)?;
-            for x in values {
-                // NaN, from differences of infinite sums, is none of both and becomes the negative one.
-                *x = if x.abs() <= f32::MAX { *x } else { f32::MAX * if *x > 0.0 { 1.0 } else { -1.0 } };
-            }
+            saturate(values);
             Ok(())
         })
     }
@@ -142,20 +142,28 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
         self.for_each_window(start, values.len(), |at, range, coefficients| {
             let first = self.first.coefficient_len(at);
             self.forward(at, &values[range.clone()], coefficients)?;
-            let gradient = &mut gradient[range];
+            let gradient = &mut gradient[range.clone()];
+            let (mut stack, mut heap) = ([0.0; PIECE], Vec::new());
+            let others = if let Some(others) = stack.get_mut(..coefficients.len()) {
+                others
+            } else {
+                resize(&mut heap, coefficients.len())?;
+                &mut heap[..]
+            };
             match guarantee {
-                Guarantee::Elementwise => self.second.straight_through_at(first, coefficients, gradient),
+                // The derivatives of the curve and of its inverse, with what lies between.
+                Guarantee::Elementwise => {
+                    self.first.slopes_at(at, &values[range], others)?;
+                    let slope = |&slope: &f32| if slope > 0.0 && slope.is_finite() { slope } else { 1.0 };
+                    gradient.iter_mut().zip(&*others).for_each(|(g, s)| *g /= slope(s));
+                    self.second.straight_through_at(first, coefficients, gradient)?;
+                    gradient.iter_mut().zip(&*others).for_each(|(g, s)| *g *= slope(s));
+                    Ok(())
+                }
                 Guarantee::Orthonormal => {
-                    let (mut stack, mut heap) = ([0.0; PIECE], Vec::new());
-                    let mixed = if let Some(mixed) = stack.get_mut(..coefficients.len()) {
-                        mixed
-                    } else {
-                        heap.resize(coefficients.len(), 0.0);
-                        &mut heap[..]
-                    };
-                    self.first.forward_linear_at(at, gradient, mixed)?;
-                    self.second.straight_through_at(first, coefficients, mixed)?;
-                    self.first.inverse_linear_at(at, mixed, gradient)
+                    self.first.forward_linear_at(at, gradient, others)?;
+                    self.second.straight_through_at(first, coefficients, others)?;
+                    self.first.inverse_linear_at(at, others, gradient)
                 }
                 // No estimate is better than none.
                 Guarantee::Other => Ok(()),

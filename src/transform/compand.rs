@@ -77,7 +77,7 @@ pub struct CompandTransform {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Curve {
-    MuLaw,
+    Mu,
     Asinh,
     Power,
 }
@@ -90,7 +90,7 @@ impl CompandTransform {
 
     /// `ln(1 + mu u / peak) / ln(1 + mu)`; values beyond the peak have coefficients beyond 1.
     pub fn mu_law(mu: f64, peak: f32) -> Result<Self> {
-        Self::new(Curve::MuLaw, mu, peak)
+        Self::new(Curve::Mu, mu, peak)
     }
 
     /// `asinh(u / scale)`.
@@ -105,7 +105,7 @@ impl CompandTransform {
 
     fn new(curve: Curve, shape: f64, unit: f32) -> Result<Self> {
         let (name, (least, most), allowed) = match curve {
-            Curve::MuLaw => ("mu", (1.0 / 1024.0, 1_048_576.0), "2^-10 to 2^20"),
+            Curve::Mu => ("mu", (1.0 / 1024.0, 1_048_576.0), "2^-10 to 2^20"),
             Curve::Asinh => ("shape", (1.0, 1.0), "1"),
             Curve::Power => ("exponent", (0.0625, 1.0), "1/16 to 1"),
         };
@@ -180,7 +180,7 @@ impl Transform for CompandTransform {
         check_call(start, values.len(), coefficients.len(), 1)?;
         let (shape, unit) = (self.shape, f64::from(self.unit));
         match self.curve {
-            Curve::MuLaw => {
+            Curve::Mu => {
                 let whole = ln(1.0 + shape);
                 Self::each(values, coefficients, |u| ln_one_more(shape * (u / unit)) / whole);
             }
@@ -194,12 +194,26 @@ impl Transform for CompandTransform {
         check_call(start, values.len(), coefficients.len(), 1)?;
         let (shape, unit) = (self.shape, f64::from(self.unit));
         match self.curve {
-            Curve::MuLaw => {
+            Curve::Mu => {
                 let whole = ln(1.0 + shape);
                 Self::each(coefficients, values, |c| exp_less_one(c * whole) / shape * unit);
             }
             Curve::Asinh => Self::each(coefficients, values, |c| sinh(c) * unit),
             Curve::Power => Self::each(coefficients, values, |c| power(c, 1.0 / shape)),
+        }
+        Ok(())
+    }
+
+    fn slopes_at(&self, start: usize, values: &[f32], slopes: &mut [f32]) -> Result<()> {
+        check_call(start, values.len(), slopes.len(), 1)?;
+        let (shape, unit) = (self.shape, f64::from(self.unit));
+        for (slope, &x) in slopes.iter_mut().zip(values) {
+            let u = f64::from(x.abs()) / unit;
+            *slope = match self.curve {
+                Curve::Mu => shape / unit / ((1.0 + shape * u) * ln(1.0 + shape)),
+                Curve::Asinh => 1.0 / (unit * Float::sqrt(1.0 + u * u)),
+                Curve::Power => shape * power(u, shape) / u,
+            } as f32;
         }
         Ok(())
     }
@@ -254,7 +268,7 @@ impl Describe for CompandTransform {
         out.stage(Self::TAG, |out| {
             out.u8(self.curve as u8);
             match self.curve {
-                Curve::MuLaw => {
+                Curve::Mu => {
                     out.f64(self.shape);
                     out.f32(self.unit);
                 }

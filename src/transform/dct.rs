@@ -88,14 +88,17 @@ impl Dct {
         Ok(Self { block, along: None, halves: (0..block.ilog2()).map(half).collect() })
     }
 
-    /// Blocks of neighbours along `axis` of a row-major `shape` instead. Blocks end with the axis; arrays may have any
-    /// number of rows of the first axis if `axis` is another, and are multiples of `shape` otherwise.
+    /// Blocks of neighbours along `axis` of a row-major `shape` instead. Blocks end with the axis; arrays are whole numbers of `shape[axis..]`.
     ///
     /// Pieces start at multiples of whole blocks with all that lies between their values, or of whole axes if those are no
     /// multiples of the block; so that much is held in memory where it is more than 4,096 values.
     pub fn along(self, shape: &[usize], axis: usize) -> Result<Self> {
-        let along = Some(Groups::axis(shape, axis)?);
-        Ok(Self { along, ..self })
+        let along = Groups::axis(shape, axis)?;
+        if self.along.is_some() {
+            let remedy = "each stage has one axis; put one stage in front of the other with `Then`";
+            return Err(Error::Unsuited { setting: "a second axis", remedy });
+        }
+        Ok(Self { along: Some(along), ..self })
     }
 
     /// `each` block of the slice from `start` on, with room for one more.
@@ -262,11 +265,7 @@ impl Restore for Dct {
             if log & ALONG_AXIS == 0 {
                 return Ok(dct);
             }
-            let axis = Groups::read(bytes)?;
-            if axis.fitted_len().is_some() || axis == Groups::tensor() {
-                return Err(Error::Corrupt { what: "axis of a transform", found: axis.run() as u64 });
-            }
-            Ok(Self { along: Some(axis), ..dct })
+            Ok(Self { along: Some(Groups::read_axis(bytes)?), ..dct })
         })
     }
 }

@@ -55,15 +55,22 @@ pub trait Transform: Describe + Debug + Send + Sync {
     /// Coefficients to values, with the same lengths.
     fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()>;
 
-    /// As [`forward_at`](Self::forward_at) without the constant, if there is one: what becomes of differences of values,
-    /// such as gradients.
+    /// Of orthonormal transforms: as [`forward_at`](Self::forward_at) without the constant, if there is one: what becomes of
+    /// differences of values, such as gradients.
     fn forward_linear_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
         self.forward_at(start, values, coefficients)
     }
 
-    /// As [`inverse_at`](Self::inverse_at), likewise.
+    /// Of orthonormal transforms: as [`inverse_at`](Self::inverse_at), likewise.
     fn inverse_linear_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
         self.inverse_at(start, coefficients, values)
+    }
+
+    /// Of elementwise transforms: how fast each coefficient grows with its value, the derivative, for gradients through what
+    /// is behind. 1 unless told otherwise; where it is not positive and finite, it counts as 1.
+    fn slopes_at(&self, _start: usize, _values: &[f32], slopes: &mut [f32]) -> Result<()> {
+        slopes.fill(1.0);
+        Ok(())
     }
 
     /// Slices start at multiples of this many values. At least 1.
@@ -113,11 +120,13 @@ pub trait TransformExt: Transform {
         Ok(coefficients)
     }
 
-    /// Coefficients to values.
+    /// Coefficients to values. What is beyond the largest finite f32 becomes that.
     fn inverse_into(&self, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
         self.check_len(values.len())?;
         same_length("coefficients", self.coefficient_len(values.len()), coefficients.len())?;
-        self.inverse_at(0, coefficients, values)
+        self.inverse_at(0, coefficients, values)?;
+        saturate(values);
+        Ok(())
     }
 
     /// Coefficients to a vector of `count` values.
@@ -130,6 +139,14 @@ pub trait TransformExt: Transform {
 }
 
 impl<X: Transform + ?Sized> TransformExt for X {}
+
+/// Values within f32, as all that is restored.
+pub(crate) fn saturate(values: &mut [f32]) {
+    for x in values {
+        // NaN, from differences of infinite sums, is none of both and becomes the negative one.
+        *x = if x.abs() <= f32::MAX { *x } else { f32::MAX * if *x > 0.0 { 1.0 } else { -1.0 } };
+    }
+}
 
 /// Coefficients, the first of which is at `start`, are finite.
 pub(crate) fn check_coefficients(coefficients: &[f32], start: usize) -> Result<()> {
@@ -159,6 +176,9 @@ macro_rules! forward {
             }
             fn inverse_linear_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
                 (**self).inverse_linear_at(start, coefficients, values)
+            }
+            fn slopes_at(&self, start: usize, values: &[f32], slopes: &mut [f32]) -> Result<()> {
+                (**self).slopes_at(start, values, slopes)
             }
             fn block(&self) -> usize {
                 (**self).block()

@@ -28,7 +28,7 @@ pub(super) const MOST_COLUMNS: usize = PIECE;
 /// what is used.
 ///
 /// Values come in whole rows. Cost: `components` multiplications and additions per value, in both directions.
-/// Coefficients beyond `f32::MAX` are an error.
+/// Coefficients beyond `f32::MAX` are an error, and so are values that far from their mean.
 ///
 /// Pearson, "On lines and planes of closest fit to systems of points in space", 1901.
 ///
@@ -89,8 +89,9 @@ impl PcaTransform {
         Self { mean, basis, by_column, stored_as }
     }
 
-    /// Stores the basis as f32 or as f16, to nearest: half the bytes, for errors within 2^-11 of each entry and a basis
-    /// that is orthonormal to about 1e-4. bf16 is refused: it has an eighth of the precision.
+    /// With the basis rounded to f16, or as it is for f32: half the bytes, for errors within 2^-11 of each entry (2^-25 of 1
+    /// for the smallest) and a basis that is orthonormal to about 1e-4. bf16 is refused: it has an eighth of the precision.
+    /// What f16 has rounded, f32 does not bring back.
     pub fn stored_as(mut self, dtype: DType) -> Result<Self> {
         check_stored_as(dtype)?;
         if dtype == DType::F16 {

@@ -210,5 +210,8 @@ fn eigenvectors(mut covariance: Vec<f64>, columns: usize) -> Result<(Vec<f64>, V
             }
         }
     }
-    Ok((order.into_iter().map(|i| values[i].max(0.0)).collect(), basis))
+    // What is smaller came of roundings.
+    let noise = columns as f64 * f64::EPSILON * order.first().map_or(0.0, |&i| values[i].abs());
+    let told = |i: usize| if values[i] > noise { values[i] } else { 0.0 };
+    Ok((order.into_iter().map(told).collect(), basis))
 }

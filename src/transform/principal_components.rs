@@ -38,7 +38,7 @@ impl PrincipalComponents {
         &self.mean
     }
 
-    /// The variance along each component, as the values squared: the largest first, none below 0.
+    /// The variance along each component, as the values squared: the largest first, and 0 for what came of roundings.
     pub fn eigenvalues(&self) -> &[f64] {
         &self.eigenvalues
     }
@@ -86,7 +86,7 @@ impl PrincipalComponents {
     /// `Σ max(0, log2(v_j / θ) / 2)` bits, with the variances of columns as they are on one side, eigenvalues on the other,
     /// and on each the level `θ` for which the errors `min(v_j, θ)` sum to what the ratio allows (reverse water-filling,
     /// Cover and Thomas, "Elements of Information Theory", 10.3.3). Scalar quantizers cost up to 0.25 bit more on both.
-    /// Components that cost nothing are not stored. Codes of a fixed rate, without an entropy coder, may gain more or
+    /// Components that cost nothing are not stored. Ratios beyond 300 dB count as 300. Codes of a fixed rate, without an entropy coder, may gain more or
     /// less: try them.
     pub fn saved_bits(&self, sqnr_db: f64) -> f64 {
         let (distortion, columns) = (self.distortion(sqnr_db), self.mean.len() as f64);
@@ -97,7 +97,7 @@ impl PrincipalComponents {
 
     /// The squared error of a row that a signal-to-noise ratio allows.
     fn distortion(&self, sqnr_db: f64) -> f64 {
-        self.discarded(0) / Float::powf(10.0_f64, sqnr_db / 10.0)
+        self.discarded(0) / Float::powf(10.0_f64, sqnr_db.min(300.0) / 10.0)
     }
 }
 

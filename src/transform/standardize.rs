@@ -24,8 +24,9 @@ use num_traits::Float;
 /// A quantizer with scales of its own per group has no need of it.
 ///
 /// Errors of coefficients are multiplied by `s`; where only means are removed, they stay what they are. Parameters are used
-/// as they are stored, so nothing is lost by storing them in 2 bytes. Where all values of a group equal its stored mean,
-/// `s` is 1. Cost: a subtraction and a division per value, in f64.
+/// as they are stored: `s` is the root mean square about the stored mean. Storing them in 2 bytes costs little where means
+/// are not far from zero, measured in deviations; where `s` would be more than twice the deviation it is an error. Where all
+/// values of a group equal its stored mean, `s` is 1. Cost: a subtraction and a division per value, in f64.
 ///
 /// ```
 /// use fewbits::{Fit, QuantizerExt, Standardize, Then, Uniform};
@@ -98,7 +99,8 @@ impl Standardize {
         if stored.is_finite() { Ok(stored) } else { Err(Error::Parameter { what, index, value, allowed }) }
     }
 
-    /// How parameters are stored: 4 bytes each, or 2. A mean or deviation beyond the type is an error.
+    /// How parameters are stored: 4 bytes each, or 2. A mean or deviation that the type has no room or too little precision
+    /// for is an error.
     #[must_use]
     pub fn stored_as(self, dtype: DType) -> Self {
         Self { stored_as: dtype, ..self }
@@ -118,7 +120,8 @@ pub struct StandardizeTransform {
 impl StandardizeTransform {
     pub(crate) const TAG: u8 = 0x23;
 
-    /// From a mean and a positive scale for each group, stored as f32; an empty list stands for means of 0, or scales of 1.
+    /// From a mean and a positive scale for each group, stored as f32; an empty list stands for means of 0, or scales of 1,
+    /// and one of both is not empty.
     ///
     /// ```
     /// use fewbits::{Groups, StandardizeTransform, TransformExt};
@@ -132,6 +135,10 @@ impl StandardizeTransform {
     }
 
     fn stored(groups: Groups, stored_as: DType, means: Vec<f32>, scales: Vec<f32>) -> Result<Self> {
+        if means.is_empty() && scales.is_empty() && groups.count() > 0 {
+            let remedy = "values would stay what they are; pass means, scales or both";
+            return Err(Error::Unsuited { setting: "a standardizing transform without means and scales", remedy });
+        }
         for (what, list) in [("means", &means), ("scales", &scales)] {
             if !list.is_empty() {
                 same_length(what, groups.count(), list.len())?;
@@ -195,6 +202,10 @@ impl Transform for StandardizeTransform {
         self.each(start, coefficients, values, |c, mean, scale| c * scale + mean)
     }
 
+    fn slopes_at(&self, start: usize, values: &[f32], slopes: &mut [f32]) -> Result<()> {
+        self.each(start, values, slopes, |_, _, scale| 1.0 / scale)
+    }
+
     fn check_len(&self, values: usize) -> Result<()> {
         self.groups.check_len(values)
     }
@@ -204,44 +215,75 @@ impl Transform for StandardizeTransform {
     }
 }
 
+/// Adds `term(x, group)` of every value to the total of its group.
+fn add<T: Element>(groups: Groups, data: &[T], totals: &mut [f64], term: impl Fn(f64, usize) -> f64) -> Result<()> {
+    for_each_piece(data, |start, values| {
+        check_finite(values, start)?;
+        if groups.run() == 1 {
+            groups.for_each_row(start, values.len(), |first, from, to| {
+                for (i, (total, &x)) in totals[first..].iter_mut().zip(&values[from..to]).enumerate() {
+                    *total += term(x.into(), first + i);
+                }
+            });
+        } else {
+            groups.for_each_run(start, values.len(), |group, from, to| {
+                totals[group] += sums(&values[from..to], &values[from..to], |x, _| [term(x.into(), group)])[0];
+            });
+        }
+        Ok(())
+    })
+}
+
 impl<T: Element> Fit<T> for Standardize {
     type Fitted = StandardizeTransform;
 
     fn fit(&self, data: &[T]) -> Result<StandardizeTransform> {
         let groups = self.granularity.groups(data.len())?;
-        let mut counts = vec![0_u64; groups.count()];
-        let mut means = vec![0.0; groups.count()];
-        for_each_piece(data, |start, values| {
-            check_finite(values, start)?;
-            groups.for_each_run(start, values.len(), |group, from, to| {
-                counts[group] += (to - from) as u64;
-                means[group] += sums(&values[from..to], &values[from..to], |x, _| [x.into()])[0];
-            });
-            Ok(())
-        })?;
-        for (group, (mean, &count)) in means.iter_mut().zip(&counts).enumerate() {
-            *mean = if self.means { self.stored("means", group, *mean / count.max(1) as f64)? } else { 0.0 };
-        }
-        let mut scales = vec![0.0; groups.count()];
-        if self.scales {
-            for_each_piece(data, |start, values| {
-                groups.for_each_run(start, values.len(), |group, from, to| {
-                    let square = |x: f32, _: f32| [(f64::from(x) - means[group]) * (f64::from(x) - means[group])];
-                    scales[group] += sums(&values[from..to], &values[from..to], square)[0];
-                });
-                Ok(())
-            })?;
-            for (group, (scale, &count)) in scales.iter_mut().zip(&counts).enumerate() {
-                let deviation = Float::sqrt(*scale / count.max(1) as f64);
-                let stored = self.stored("scales", group, deviation)?;
-                // Of equal values nothing is left, and any scale will do.
-                *scale = if deviation == 0.0 { 1.0 } else { stored.max(smallest(self.stored_as)) };
+        let zeros = || vec![0.0; groups.count()];
+        let (mut counts, mut sums, mut squares) = (zeros(), zeros(), zeros());
+        add(groups, data, &mut counts, |_, _| 1.0)?;
+        // Means as they will be stored, and how far from it they are.
+        let (mut means, mut offs) = (zeros(), zeros());
+        if self.means {
+            add(groups, data, &mut sums, |x, _| x)?;
+            for (group, (sum, count)) in sums.iter().zip(&counts).enumerate() {
+                let mean = sum / count.max(1.0);
+                means[group] = self.stored("means", group, mean)?;
+                offs[group] = means[group] - mean;
             }
         }
-        let narrow = |list: Vec<f64>| list.into_iter().map(|x| x as f32).collect();
-        let means = if self.means { narrow(means) } else { Vec::new() };
-        let scales = if self.scales { narrow(scales) } else { Vec::new() };
+        let mut scales = Vec::new();
+        if self.scales {
+            add(groups, data, &mut squares, |x, group| (x - means[group]) * (x - means[group]))?;
+            for (group, (square, count)) in squares.iter().zip(&counts).enumerate() {
+                scales.push(self.scale(group, square / count.max(1.0), offs[group])? as f32);
+            }
+        }
+        let means = if self.means { means.iter().map(|&mean| mean as f32).collect() } else { Vec::new() };
         StandardizeTransform::stored(groups, self.stored_as, means, scales)
+    }
+}
+
+impl Standardize {
+    /// What values are divided by: the root of their mean square about the stored mean, which is `off` the mean. Not much
+    /// more than the deviation, which would be lost behind it.
+    fn scale(&self, group: usize, square: f64, off: f64) -> Result<f64> {
+        let variance = square - off * off;
+        // Of equal values there is none but for roundings: any scale will do.
+        if variance <= 1e-12 * square {
+            let alike = Float::sqrt(square);
+            return if alike == 0.0 { Ok(1.0) } else { self.stored("scales", group, alike) };
+        }
+        let stored = self.stored("scales", group, Float::sqrt(square))?.max(smallest(self.stored_as));
+        if stored * stored <= 4.0 * variance {
+            return Ok(stored);
+        }
+        let stored_as = match self.stored_as {
+            DType::F32 => "f32",
+            DType::F16 => "f16",
+            DType::Bf16 => "bf16",
+        };
+        Err(Error::ScaleOutOfRange { group, scale: Float::sqrt(variance), stored_as })
     }
 }
 
