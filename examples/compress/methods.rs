@@ -1,8 +1,8 @@
 //! The methods, in one table.
 
 use fewbits::{
-    Affine, Blocks, Codebook, Coded, Element, ErrorBound, Fit, Frame, Grid, Hadamard, KMeans, Minifloat, Quantile,
-    Quantizer, Range, Result, Scale, ScaleRule, ScaleType, Seed, Then, Uniform,
+    Affine, Blocks, Codebook, Coded, Element, ErrorBound, Fit, Frame, Grid, Hadamard, KMeans, Lossless, Minifloat,
+    Quantile, Quantizer, Range, Rans, Result, Scale, ScaleRule, ScaleType, Seed, Then, Uniform,
 };
 use std::ops::RangeInclusive;
 
@@ -48,6 +48,8 @@ impl<T: Element> Method<T> {
             let levels = KMeans::new(1 << i.bits).per_block(128).scale_type(ScaleType::Bf16).codes::<u16>();
             fitted(&Then::new(Hadamard::new(128, Seed::new(1))?, levels), i)
         }),
+        Self::new("entropy-coded", 1..=16, entropy_coded),
+        Self::new("lossless", 1..=16, |i| Frame::encode(&Lossless.fit(i.values)?, i.values)),
         Self::new("nf4-block64-bf16", 4..=4, |i| fitted(&nf4().scale_type(ScaleType::Bf16), i)),
         Self::new("nf4-block64-double", 4..=4, |i| {
             fitted(&nf4().scale_type(ScaleType::U8).scale_rule(ScaleRule::Nearest), i)
@@ -65,6 +67,27 @@ impl<T: Element> Method<T> {
     pub(crate) fn suited_to(bits: u32) -> impl Iterator<Item = &'static Self> {
         Self::ALL.iter().filter(move |method| method.bits.contains(&bits))
     }
+}
+
+/// Equal steps for all values, as fine as fits in the bits, and an entropy coder.
+fn entropy_coded<T: Element>(input: &Input<'_, T>) -> Result<Vec<u8>> {
+    let frame = |log_part: f64| -> Result<Vec<u8>> {
+        let steps = ErrorBound::max_error_of_range(log_part.exp2().min(1.0)).codes::<u32>();
+        Frame::encode(&Coded::new(steps, Rans::new()).fit(input.values)?, input.values)
+    };
+    let most = input.values.len() * input.bits as usize / 8;
+    let (mut fine, mut coarse) = (-24.0, 0.0);
+    let mut best = frame(coarse)?;
+    for _ in 0..14 {
+        let middle = 0.5 * (fine + coarse);
+        let found = frame(middle)?;
+        if found.len() <= most {
+            (coarse, best) = (middle, found);
+        } else {
+            fine = middle;
+        }
+    }
+    Ok(best)
 }
 
 /// Integers with a zero point for each index of the first axis.
