@@ -150,7 +150,7 @@ impl<'a, T: Element> Candidates<'a, T> {
         let mut table = Vec::with_capacity(self.list.len());
         for (name, fit) in &self.list {
             let (pipeline, cost) =
-                match fit(&sample).and_then(|pipeline| Ok((measure(&pipeline, &sample, share)?, pipeline))) {
+                match fit(&sample).and_then(|pipeline| Ok((measure(&pipeline, &sample, share)?.1, pipeline))) {
                     Ok((cost, pipeline)) => (Some(pipeline), Ok(cost)),
                     Err(error) => (None, Err(error)),
                 };
@@ -167,7 +167,7 @@ impl<'a, T: Element> Candidates<'a, T> {
                 Some(pipeline) if !sampled => (pipeline, cost.clone()),
                 _ => {
                     let Ok(pipeline) = self.list[index].1(values) else { continue };
-                    let Ok(cost) = measure(&pipeline, values, target) else { continue };
+                    let Ok((_, cost)) = measure(&pipeline, values, target) else { continue };
                     (pipeline, cost)
                 }
             };
@@ -202,13 +202,18 @@ impl<'a, T: Element> Candidates<'a, T> {
 }
 
 /// A frame of the values, decoded again.
-fn measure<T: Element>(pipeline: &dyn Pipeline, values: &[T], target: Target) -> Result<Cost> {
+pub(crate) fn measure<T: Element, P: Pipeline + ?Sized>(
+    pipeline: &P,
+    values: &[T],
+    target: Target,
+) -> Result<(Vec<u8>, Cost)> {
     let bytes = Frame::encode(pipeline, values)?;
     let restored: Vec<T> = Frame::parse(&bytes)?.decoder_with(pipeline)?.decode_within(Limits::none())?;
     let stats = ErrorStats::measure(values, &restored)?;
     let exact = T::as_bytes(values) == T::as_bytes(&restored);
     let meets_target = target.is_met(bytes.len(), values.len(), &stats, exact);
-    Ok(Cost { bytes: bytes.len(), values: values.len(), stats, meets_target })
+    let cost = Cost { bytes: bytes.len(), values: values.len(), stats, meets_target };
+    Ok((bytes, cost))
 }
 
 /// Those that meet the target first. Of these, and of the others if they meet it on all values after all: what the target

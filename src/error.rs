@@ -102,6 +102,16 @@ pub enum Error {
         /// How scales are stored.
         stored_as: &'static str,
     },
+    /// What was asked for cannot be reached.
+    #[error("{wanted} {what} are out of reach, {reached} can be had; ask for that, or for less")]
+    OutOfReach {
+        /// What is measured.
+        what: &'static str,
+        /// As asked for.
+        wanted: f64,
+        /// The nearest there is.
+        reached: f64,
+    },
     /// A parameter in a list is not one that the stage can have.
     #[error("`{what}` cannot hold {value:e} at {index}; pass {allowed}")]
     Parameter {
@@ -251,6 +261,7 @@ impl Error {
             | Self::BeyondRange { .. }
             | Self::CoefficientOverflow { .. }
             | Self::ScaleOutOfRange { .. }
+            | Self::OutOfReach { .. }
             | Self::Parameter { .. }
             | Self::Code { .. }
             | Self::CodeWidth { .. }

@@ -95,7 +95,7 @@ fn replaced<T: Element>(values: &[T], fates: &[Fate], block: usize) -> Result<Ve
 }
 
 /// What a pipeline behind a policy sees of values.
-pub(super) fn seen<T: Element>(policy: NonFinite, values: &[T], block: usize) -> Result<Vec<T>> {
+pub(crate) fn seen<T: Element>(policy: NonFinite, values: &[T], block: usize) -> Result<Vec<T>> {
     let mut fates = Vec::with_capacity(values.len());
     policy.narrowed::<T>().for_each(0, values, |_, _, fate| fates.push(fate))?;
     replaced(values, &fates, block)

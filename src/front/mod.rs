@@ -1,4 +1,8 @@
-//! The front door: one call from bytes to values.
+//! The front door: one call from values to bytes, and one back.
+
+mod compressor;
+
+pub use compressor::{Compressed, Compressor, Report, compress};
 
 use crate::{
     element::Element,

@@ -1,0 +1,175 @@
+//! The front door: targets are met, closely, on what decodes.
+
+mod common;
+
+use common::{Random, data_sets, gaussian};
+use fewbits::{
+    Compressor, Element, Error, ErrorStats, Limits, NonFinite, Target, bf16, bits_per_value, compress, decompress,
+    decompress_within, f16,
+};
+
+/// Student's t with 4 degrees of freedom.
+fn heavy(n: usize) -> Vec<f32> {
+    let mut random = Random(11);
+    let mut gaussian = move || f64::from(random.gaussian());
+    let value = |_| {
+        let square: f64 = (0..4).map(|_| gaussian().powi(2)).sum();
+        (gaussian() / (square / 4.0).sqrt()) as f32
+    };
+    (0..n).map(value).collect()
+}
+
+fn smooth(n: usize) -> Vec<f32> {
+    let mut random = Random(12);
+    (0..n).map(|i| (i as f32 * 0.01).sin() * 30.0 + 280.0 + 0.01 * random.gaussian()).collect()
+}
+
+fn restored<T: Element>(values: &[T], target: Target) -> (usize, ErrorStats, &'static str) {
+    let compressed = compress(values, target).unwrap_or_else(|error| panic!("{target:?}: {error}"));
+    let restored: Vec<T> = decompress(compressed.as_bytes()).unwrap();
+    let stats = ErrorStats::measure(values, &restored).unwrap();
+    // The report is what anyone can measure.
+    assert_eq!(compressed.report().cost.stats, stats);
+    assert_eq!(compressed.report().cost.bytes, compressed.as_bytes().len());
+    (compressed.as_bytes().len(), stats, compressed.report().method)
+}
+
+#[test]
+fn sizes_are_met_within_a_hundredth() {
+    const N: usize = 1 << 16;
+    for (name, values) in [("gaussian", gaussian(N, 1)), ("heavy", heavy(N)), ("smooth", smooth(N))] {
+        for bits in [0.3, 0.5, 0.8, 1.0, 2.0, 3.3, 4.5, 6.0, 8.5, 12.0] {
+            if name == "smooth" && bits > 11.0 {
+                // Steps as wide as values are apart; then nothing is lost, in more bits.
+                continue;
+            }
+            let (bytes, stats, method) = restored(&values, Target::BitsPerValue(bits));
+            let found = bits_per_value(bytes, N);
+            assert!(found <= bits && found >= 0.99 * bits, "{name}: {found} for {bits} bits, {method}");
+            assert!(stats.sqnr_db() > 0.0, "{name}, {bits} bits: {} dB", stats.sqnr_db());
+        }
+        let (bytes, ..) = restored(&values, Target::Bytes(20_000));
+        assert!((19_800..=20_000).contains(&bytes), "{name}: {bytes}");
+    }
+    let (_, stats, _) = restored(&gaussian(N, 1), Target::BitsPerValue(4.5));
+    assert!(stats.sqnr_db() > 25.4, "{} dB", stats.sqnr_db());
+    // More bits than there are: nothing is lost.
+    let (bytes, stats, method) = restored(&gaussian(N, 1), Target::BitsPerValue(30.0));
+    assert!(bytes < 4 * N && stats.max_abs_error() == 0.0 && method == "lossless");
+}
+
+#[test]
+fn errors_are_met_and_not_by_far() {
+    const N: usize = 1 << 16;
+    for (name, values) in [("gaussian", gaussian(N, 2)), ("heavy", heavy(N)), ("smooth", smooth(N))] {
+        for decibels in [5.0, 12.0, 24.0, 40.0, 70.0] {
+            let (_, stats, method) = restored(&values, Target::Sqnr(decibels));
+            let over = stats.sqnr_db() - decibels;
+            // Far from zero, a step that is a thousandth wider moves levels by whole steps, and the error up and down.
+            let most = if name == "smooth" { 0.4 } else { 0.05 };
+            assert!(
+                (0.0..=most).contains(&over) || stats.max_abs_error() == 0.0,
+                "{name}: {over} dB over {decibels}, {method}"
+            );
+        }
+        let (_, stats, _) = restored(&values, Target::Psnr(50.0));
+        assert!((50.0..50.4).contains(&stats.psnr_db()));
+        let (_, stats, _) = restored(&values, Target::Rms(0.01));
+        assert!((0.0095..=0.01).contains(&stats.rmse()), "{name}: {}", stats.rmse());
+        for most in [0.3, 1e-3] {
+            let (_, stats, _) = restored(&values, Target::MaxError(most));
+            assert!(stats.max_abs_error() <= most && stats.max_abs_error() > 0.9 * most);
+            let (_, stats, _) = restored(&values, Target::MaxErrorOfRange(most));
+            assert!(stats.max_error_of_range() <= most);
+            let (_, stats, _) = restored(&values, Target::PointwiseRelative(most));
+            assert!(stats.max_relative_error() <= most && stats.zeros_changed() == 0);
+        }
+        let (_, stats, method) = restored(&values, Target::Lossless);
+        assert!(stats.max_abs_error() == 0.0 && method == "lossless");
+    }
+}
+
+#[test]
+fn smooth_data_are_predicted() {
+    let line = smooth(1 << 16);
+    let (predicted, ..) = restored(&line, Target::MaxError(0.01));
+    assert!(compress(&line, Target::MaxError(0.01)).unwrap().report().method.contains("differences"));
+    let mut shuffled = line.clone();
+    let mut random = Random(3);
+    for i in 0..shuffled.len() {
+        shuffled.swap(i, random.below(line.len()));
+    }
+    let (alone, ..) = restored(&shuffled, Target::MaxError(0.01));
+    assert!(3 * predicted < 2 * alone, "{predicted} bytes for {alone}");
+
+    // Both axes of a plane.
+    let plane: Vec<f32> =
+        (0..256 * 256).map(|i| ((i / 256) as f32 * 0.09).sin() * ((i % 256) as f32 * 0.08).cos()).collect();
+    let target = Target::MaxError(1e-4);
+    let flat = compress(&plane, target).unwrap();
+    let shaped = Compressor::new(target).shape(&[256, 256]).compress(&plane).unwrap();
+    assert!(shaped.as_bytes().len() < flat.as_bytes().len(), "{}", shaped.report().method);
+    let restored: Vec<f32> = decompress(shaped.as_bytes()).unwrap();
+    assert!(plane.iter().zip(&restored).all(|(x, y)| (x - y).abs() <= 1e-4));
+    let wrong = Compressor::new(target).shape(&[256, 255]).compress(&plane);
+    assert!(matches!(wrong, Err(Error::Length { expected: 65_280, actual: 65_536, .. })));
+}
+
+fn check_element<T: Element>(values: &[T]) {
+    for target in [Target::Sqnr(20.0), Target::BitsPerValue(5.0), Target::MaxError(0.01), Target::Lossless] {
+        restored(values, target);
+    }
+}
+
+#[test]
+fn every_element_and_odd_data() {
+    let data = gaussian(20_000, 4);
+    check_element(&data.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>());
+    check_element(&data.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>());
+    for (name, data) in data_sets() {
+        for target in [
+            Target::Sqnr(10.0),
+            Target::Psnr(30.0),
+            Target::MaxError(0.1),
+            Target::MaxErrorOfRange(0.01),
+            Target::PointwiseRelative(0.01),
+            Target::Lossless,
+            Target::BitsPerValue(40.0 + 600.0 / data.len() as f64),
+        ] {
+            let compressed = compress(&data, target).unwrap_or_else(|error| panic!("{name}, {target:?}: {error}"));
+            assert!(compressed.report().cost.meets_target, "{name}, {target:?}");
+        }
+        // Sizes that may be out of reach: an error that says what is not.
+        match compress(&data, Target::BitsPerValue(2.0)) {
+            Ok(compressed) => assert!(compressed.as_bytes().len() * 4 <= data.len()),
+            Err(Error::OutOfReach { wanted, reached, .. }) => assert!(wanted == 2.0 && reached > 2.0, "{name}"),
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+    let empty = compress::<f32>(&[], Target::BitsPerValue(1.0)).unwrap();
+    assert!(decompress::<f32>(empty.as_bytes()).unwrap().is_empty());
+    assert!(matches!(compress(&data, Target::Sqnr(f64::NAN)), Err(Error::Setting { .. })));
+    // Millions of one value: few bytes, which decode by default.
+    let constant = compress(&vec![0.1_f32; 1 << 24], Target::MaxError(1e-3)).unwrap();
+    assert!(constant.as_bytes().len() < 3000, "{} bytes", constant.as_bytes().len());
+    assert_eq!(decompress::<f32>(constant.as_bytes()).unwrap().len(), 1 << 24);
+}
+
+#[test]
+fn values_that_are_not_finite_follow_the_policy() {
+    let mut values = gaussian(5000, 5);
+    values[17] = f32::NAN;
+    values[18] = f32::INFINITY;
+    values[4000] = -9999.0;
+    assert!(matches!(compress(&values, Target::Sqnr(20.0)), Err(Error::NonFinite { index: 17 })));
+    assert!(matches!(compress(&values, Target::Lossless), Err(Error::NonFinite { index: 17 })));
+    let kept = Compressor::new(Target::Sqnr(20.0)).non_finite(NonFinite::keep().missing(-9999.0));
+    let compressed = kept.compress(&values).unwrap();
+    let restored: Vec<f32> = decompress(compressed.as_bytes()).unwrap();
+    assert!(restored[17].is_nan() && restored[18] == f32::INFINITY && restored[4000] == -9999.0);
+    assert!(compressed.as_bytes().len() < 3500, "{}", compressed.as_bytes().len());
+    values[17] = 0.0;
+    let saturated = Compressor::new(Target::PointwiseRelative(0.1)).non_finite(NonFinite::saturate()).compress(&values);
+    let restored: Vec<f32> = decompress_within(saturated.unwrap().as_bytes(), Limits::none()).unwrap();
+    assert!(restored[18] > 3e38 && restored[18].is_finite());
+}
