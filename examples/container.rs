@@ -26,7 +26,14 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     let short = || Error::Truncated { needed: 12, actual: bytes.len() };
     let (head, rest) = bytes.split_at_checked(12).ok_or_else(short)?;
     let [count, bits, symbols] = [0, 4, 8].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|i| head[at + i])));
-    let (table, payload) = rest.split_at_checked(3 * symbols as usize).ok_or_else(short)?;
+    // Numbers of others are looked at before memory is taken for them.
+    let needed = u64::from(count);
+    let limit = 1 << 24;
+    if needed > limit {
+        return Err(Error::Limit { needed, limit });
+    }
+    let len = usize::try_from(3 * u64::from(symbols)).map_err(|_| short())?;
+    let (table, payload) = rest.split_at_checked(len).ok_or_else(short)?;
     let symbol = |s: &[u8]| (s[0].into(), u32::from(s[1]) | u32::from(s[2]) << 8);
     let table = Table::from_frequencies(bits, 8, table.chunks(3).map(symbol).collect())?;
     table.decode(payload, count as usize, LANES)

@@ -114,7 +114,8 @@ impl<'a, T: Element> Candidates<'a, T> {
         Self { list: Vec::new(), sample: usize::MAX, row: 1 }
     }
 
-    /// One more: `fit` makes a pipeline for the values that it is given, which may be a sample of all.
+    /// One more: `fit` makes a pipeline for the values that it is given. They may be a sample of all, so shapes have to follow
+    /// from their number.
     #[must_use]
     pub fn with<P: Pipeline + 'static>(
         mut self,
@@ -125,8 +126,8 @@ impl<'a, T: Element> Candidates<'a, T> {
         self
     }
 
-    /// Measures on at most `values` values, taken from all parts in whole rows of `row` values (1 if there are none), and
-    /// then looks whether the best one meets the target on all; if not, the next best, and so on.
+    /// Measures on about `values` values, taken from all parts in whole rows of `row` values (1 if there are none), and then
+    /// looks whether the best one meets the target on all; if not, the next best, and so on.
     ///
     /// What does not grow with the number of values, such as a table of levels or a basis, weighs more on a sample.
     #[must_use]
@@ -154,7 +155,7 @@ impl<'a, T: Element> Candidates<'a, T> {
                     Ok((cost, pipeline)) => (Some(pipeline), Ok(cost)),
                     Err(error) => (None, Err(error)),
                 };
-            fitted.push(pipeline);
+            fitted.push(pipeline.filter(|_| sample.len() == values.len()));
             table.push(Measured { name: name.clone(), cost });
         }
         let sampled = sample.len() < values.len();
@@ -188,13 +189,12 @@ impl<'a, T: Element> Candidates<'a, T> {
             return Cow::Borrowed(values);
         }
         let wanted = (self.sample / self.row).clamp(1, rows);
-        let stretch = (STRETCH / self.row).clamp(1, wanted);
-        let stretches = wanted / stretch;
-        let mut sample = Vec::with_capacity(stretches * stretch * self.row);
-        for i in 0..stretches {
+        let stretches = wanted.div_ceil((STRETCH / self.row).max(1)).clamp(2, wanted.max(2));
+        let stretch = (wanted / stretches).max(1);
+        let mut sample = Vec::with_capacity(stretches.min(wanted) * stretch * self.row);
+        for i in 0..stretches.min(wanted) {
             // From the first row to the last.
-            let first = (rows - stretch) as u64 * i as u64 / (stretches as u64 - 1).max(1);
-            let first = first as usize;
+            let first = ((rows - stretch) as u64 * i as u64 / (stretches as u64 - 1)) as usize;
             sample.extend_from_slice(&values[first * self.row..(first + stretch) * self.row]);
         }
         Cow::Owned(sample)

@@ -26,6 +26,11 @@ pub trait Fit<T> {
     /// Chooses parameters from `data`.
     fn fit(&self, data: &[T]) -> Result<Self::Fitted>;
 
+    /// Of codecs: likewise for codes below `level_count`, also those that are not among `data`, as other chunks have them.
+    fn fit_below(&self, data: &[T], _level_count: u32) -> Result<Self::Fitted> {
+        self.fit(data)
+    }
+
     /// What the settings do with values that are not finite or stand for missing ones. [`Then`](crate::Then) asks, because
     /// a policy is about values and not about coefficients; settings that have no policy refuse such values.
     fn policy(&self) -> NonFinite {

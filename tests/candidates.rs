@@ -146,6 +146,18 @@ fn samples_are_whole_rows_from_everywhere_and_the_whole_decides() {
     assert_eq!(to_bits(&seen[0][..100]), to_bits(&values[..100]));
     assert_eq!(seen[0].last(), values.last());
 
+    // From all parts, however few.
+    let values: Vec<f32> = (0..100_000).map(|i| if i < 5000 { 0.0 } else { 1.0 }).collect();
+    for sample in [2, 5000, 8000, 50_000] {
+        let seen = std::cell::Cell::new(0.0);
+        let see = Candidates::new().sample(sample, 1).with("see", |values: &[f32]| {
+            seen.set(seen.get() + values.iter().sum::<f32>() / values.len() as f32);
+            Blocks::uniform(8, 32)
+        });
+        see.choose(&values, Target::Sqnr(1.0)).unwrap();
+        assert!(seen.get() > 1.2, "{sample}: {}", seen.get());
+    }
+
     // What looked best on the sample misses the target on all: the next one is taken.
     let mut values = gaussian(100_000, 8);
     values[5000] = 1e4;

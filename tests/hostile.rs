@@ -169,8 +169,8 @@ fn survive(mut bytes: Vec<u8>) -> bool {
         earned += 4 * 92_160;
     }
     if bytes.contains(&0x41) {
-        // Tables of an entropy coder: 8 bytes for each of 2^14 slots, and 16 for each of 2^16 codes in a row.
-        earned += (8 << 14) + (16 << 16);
+        // Tables of an entropy coder: 8 bytes for each of 2^14 slots, and 16 for each of 1,024 codes in a row.
+        earned += 4 * (8 << 14) + (16 << 10);
     }
     assert!(peak <= earned, "{peak} bytes for {} bytes: {result:?}", bytes.len());
     // Parameters alone, from the same bytes.

@@ -5,7 +5,8 @@ mod common;
 use common::{Random, gaussian, to_bits};
 use fewbits::{
     BitPack, Code, Codec, CodecExt, Coded, Describe, Difference, Error, ErrorBound, ErrorKind, Fit, Frame, FrameWriter,
-    Masked, NonFinite, Pipeline, QuantizerExt, Rans, RansCodec, Restore, Then, Uniform, entropy, rans::Table,
+    Masked, NonFinite, Pipeline, Quantizer, QuantizerExt, Rans, RansCodec, Restore, Then, Uniform, entropy,
+    rans::Table,
 };
 
 fn counts<C: Code>(codes: &[C]) -> Vec<u64> {
@@ -164,8 +165,21 @@ fn what_cannot_be_coded_is_packed_or_refused() {
     assert!(table.decode::<u8>(&[0, 0, 1], 1, 1).is_err());
     // 8-bit codes from a table of 16-bit ones.
     let table = Table::from_counts(&vec![1; 300], 16).unwrap();
-    let payload = table.encode(&[299_u16; 10], 1).unwrap();
-    assert!(table.decode::<u8>(&payload, 10, 1).is_err());
+    let payload = table.encode(&vec![299_u16; 10_000], 1).unwrap();
+    assert!(matches!(
+        table.decode::<u8>(&payload, 10_000, 1),
+        Err(Error::CodeWidth { level_count: 300, code_bits: 8 })
+    ));
+    // A packed stream of wider codes than the table allows.
+    let codec = RansCodec::<u16>::new(Table::from_counts(&[1, 1], 4).unwrap()).unwrap();
+    assert!(matches!(codec.decode(&[0x90, 0xff, 0xff], 1), Err(Error::Corrupt { .. })));
+    // Counts beyond what is counted exactly.
+    for counts in [vec![u64::MAX, 1], vec![1 << 63, 1 << 63, 3], vec![u64::MAX; 300]] {
+        let table = Table::from_counts(&counts, 9).unwrap();
+        let shares: Vec<f64> = table.symbols().iter().map(|&(_, f)| f64::from(f)).collect();
+        let likely = counts.iter().filter(|&&count| count > 1000).count() as f64;
+        assert!(shares[0] >= 0.9 * f64::from(1_u32 << table.bits()) / likely, "{shares:?}");
+    }
 }
 
 #[test]
@@ -222,6 +236,53 @@ fn forged_tables_are_errors_or_decode() {
         }
     }
     assert!(sound > 100, "{sound}");
+}
+
+/// More codes than a table holds: the likeliest are in it.
+#[test]
+fn large_alphabets_are_escaped_in_part() {
+    let mut random = Random(13);
+    for (deviation, over) in [(1500.0, 0.9), (2500.0, 1.2)] {
+        let codes: Vec<u16> = (0..1 << 18).map(|_| (random.gaussian() * deviation + 32_768.0) as u16).collect();
+        let codec: RansCodec<u16> = Rans::new().fit(&codes).unwrap();
+        let bits = 8.0 * codec.encode(&codes).unwrap().len() as f64 / codes.len() as f64;
+        let ideal = f64::from(deviation).log2() + 2.047;
+        assert!(bits < ideal + over && bits < 16.0, "deviation {deviation}: {bits} bits for {ideal}");
+        assert!(codec.table().symbols().len() > 2000);
+    }
+}
+
+/// Differences begin anew in every chunk, and masked values are filled otherwise: any code of the alphabet can come.
+#[test]
+fn pipelines_hold_all_codes_of_their_quantizer() {
+    let ramp: Vec<f32> = (0..600_000).map(|i| i as f32).collect();
+    let bound = ErrorBound::max_abs_error(0.5);
+    let map = Difference::<u32>::new(bound.fit(&ramp).unwrap().level_count()).unwrap();
+    let pipeline = Coded::new(bound, Then::new(map, Rans::new())).fit(&ramp).unwrap();
+    for chunk_len in [1000, 1 << 18, 1 << 20] {
+        let frame = FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(&ramp).unwrap();
+        let restored: Vec<f32> = fewbits::decompress(&frame).unwrap();
+        assert!(ramp.iter().zip(&restored).all(|(x, y)| (x - y).abs() <= 0.5));
+    }
+    let mut values: Vec<f32> = (0..4004)
+        .map(|i| {
+            if i % 2 == 1 {
+                -0.001
+            } else if i % 1000 == 2 {
+                1.0
+            } else {
+                -1000.0
+            }
+        })
+        .collect();
+    values[1001] = f32::NAN;
+    let policy = NonFinite::keep();
+    let settings = Coded::new(Uniform::new(8).non_finite(policy).per_axis(&[2002, 2], 1), Rans::new());
+    let masked = Masked::new(policy, settings.fit(&values).unwrap());
+    for chunk_len in [1, 7, 1001, 5000] {
+        let frame = FrameWriter::new(&masked).chunk_len(chunk_len).encode(&values).unwrap();
+        assert_eq!(fewbits::decompress::<f32>(&frame).unwrap().len(), 4004);
+    }
 }
 
 /// The codec sees what the mask leaves.

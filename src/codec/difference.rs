@@ -213,6 +213,10 @@ impl<C: Code> CodeMap for Difference<C> {
         Ok(())
     }
 
+    fn level_count(&self) -> u32 {
+        self.last + 1
+    }
+
     fn history_len(&self) -> usize {
         self.passes().fold(0, |len, (run, _)| len.saturating_add(run))
     }

@@ -27,6 +27,9 @@ pub trait CodeMap: Describe + Debug + Send + Sync {
     /// anywhere.
     fn inverse_at(&self, start: usize, codes: &mut [Self::Code], history: &mut [Self::Code]) -> Result<()>;
 
+    /// Codes are below this, in both directions.
+    fn level_count(&self) -> u32;
+
     /// What has to be remembered from one piece of a stream to the next; 0 if codes do not depend on others.
     fn history_len(&self) -> usize;
 }
@@ -73,6 +76,9 @@ macro_rules! forward {
             }
             fn inverse_at(&self, start: usize, codes: &mut [M::Code], history: &mut [M::Code]) -> Result<()> {
                 (**self).inverse_at(start, codes, history)
+            }
+            fn level_count(&self) -> u32 {
+                (**self).level_count()
             }
             fn history_len(&self) -> usize {
                 (**self).history_len()

@@ -80,7 +80,7 @@ macro_rules! fit {
             fn fit(&self, codes: &[$code]) -> Result<Self::Fitted> {
                 let mut mapped = codes.to_vec();
                 self.first.forward_at(0, &mut mapped)?;
-                Ok(Then::new(self.first.clone(), self.second.fit(&mapped)?))
+                Ok(Then::new(self.first.clone(), self.second.fit_below(&mapped, self.first.level_count())?))
             }
         }
     )*};

@@ -226,11 +226,12 @@ impl Compressor {
     fn frame<T: Element>(&self, values: &[T], finite: &[T], bound: &ErrorBound) -> Result<Compressed> {
         let quantizer: Steps = bound.fit(finite)?;
         let codes = quantizer.quantize(finite)?;
-        let plain: RansCodec<u32> = self.table(&quantizer).fit(&codes)?;
-        let mut best = (self.sample(&codes, &plain)?, None);
+        // Chunks of masked values may have other codes.
+        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
+        let mut best = (stretch_len(&codes, &plain)?, None);
         for (method, map) in self.predictors(&quantizer)? {
-            let codec = Then::new(map, self.table(&quantizer)).fit(&codes)?;
-            let bytes = self.sample(&codes, &codec)?;
+            let codec = Then::new(map, Rans::new()).fit(&codes)?;
+            let bytes = stretch_len(&codes, &codec)?;
             if bytes < best.0 {
                 best = (bytes, Some((method, codec)));
             }
@@ -239,11 +240,6 @@ impl Compressor {
             None => self.finish(values, Coded::new(quantizer, plain), "equal steps, entropy coded"),
             Some((method, codec)) => self.finish(values, Coded::new(quantizer, codec), method),
         }
-    }
-
-    /// Codes of values that are masked now may be others later.
-    fn table(&self, quantizer: &Steps) -> Rans {
-        Rans::new().levels(quantizer.level_count())
     }
 
     fn predictors(&self, quantizer: &Steps) -> Result<Vec<(&'static str, Difference<u32>)>> {
@@ -262,15 +258,6 @@ impl Compressor {
             predictors.push(("equal steps, differences of differences along all axes, entropy coded", again));
         }
         Ok(predictors)
-    }
-
-    /// Bytes of a stretch of codes from the middle.
-    fn sample<K: Codec<Code = u32>>(&self, codes: &[u32], codec: &K) -> Result<usize> {
-        const STRETCH: usize = 1 << 17;
-        let len = codes.len().min(STRETCH);
-        let start = (codes.len() - len) / 2;
-        let mut bytes = vec![0; codec.max_encoded_len(len)];
-        codec.encode_at(start, &codes[start..start + len], &mut bytes)
     }
 
     /// A frame of a pipeline, measured.
@@ -295,4 +282,13 @@ impl Compressor {
 fn size_of_values<T: Element>(finite: &[T]) -> Result<(f64, f64)> {
     let stats = ErrorStats::measure(finite, &vec![T::default(); finite.len()])?;
     Ok((stats.rmse(), stats.range()))
+}
+
+/// Bytes of a stretch of codes from the middle.
+fn stretch_len<K: Codec<Code = u32>>(codes: &[u32], codec: &K) -> Result<usize> {
+    const STRETCH: usize = 1 << 17;
+    let len = codes.len().min(STRETCH);
+    let start = (codes.len() - len) / 2;
+    let mut bytes = vec![0; codec.max_encoded_len(len)];
+    codec.encode_at(start, &codes[start..start + len], &mut bytes)
 }

@@ -74,7 +74,8 @@ where
         } else {
             quantizer.quantize(&seen(policy, data, quantizer.block().max(1))?)?
         };
-        Ok(Coded::new(quantizer, self.codec.fit(&codes)?))
+        let codec = self.codec.fit_below(&codes, quantizer.level_count())?;
+        Ok(Coded::new(quantizer, codec))
     }
 
     fn policy(&self) -> NonFinite {

@@ -18,6 +18,8 @@ use alloc::vec::Vec;
 /// and mantissa aside, weights as bf16 take two thirds of their bytes so, as f32 five sixths. NaN of any payload, infinities
 /// and zeros of either sign come back as they were. Choose it where nothing may be lost; data that were rounded to a grid
 /// before have [`ErrorBound`](crate::ErrorBound) with a bound of 0, and [`Difference`](crate::Difference).
+/// Frames of more than 64 MiB of values that are nearly all alike need [`decompress_within`](crate::decompress_within) and
+/// other limits.
 ///
 /// ```
 /// use fewbits::{Fit, Frame, Lossless, bf16};

@@ -154,7 +154,12 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
                 // The derivatives of the curve and of its inverse, with what lies between.
                 Guarantee::Elementwise => {
                     self.first.slopes_at(at, &values[range], others)?;
-                    let slope = |&slope: &f32| if slope > 0.0 && slope.is_finite() { slope } else { 1.0 };
+                    let good = |slope: f32| slope > 0.0 && slope.is_finite();
+                    // A power of two less, which cancels, so that gradients stay within range.
+                    let largest = others.iter().copied().filter(|&slope| good(slope)).fold(0.0, f32::max);
+                    let power = f32::from_bits(largest.to_bits() & 0x7f80_0000);
+                    let power = if power > 0.0 { power } else { 1.0 };
+                    let slope = |&slope: &f32| if good(slope) { slope / power } else { 1.0 };
                     gradient.iter_mut().zip(&*others).for_each(|(g, s)| *g /= slope(s));
                     self.second.straight_through_at(first, coefficients, gradient)?;
                     gradient.iter_mut().zip(&*others).for_each(|(g, s)| *g *= slope(s));

@@ -255,8 +255,14 @@ impl<T: Element> Fit<T> for Standardize {
         let mut scales = Vec::new();
         if self.scales {
             add(groups, data, &mut squares, |x, group| (x - means[group]) * (x - means[group]))?;
+            // Values that are not those of a group of equal ones.
+            let mut others = zeros();
+            let rounded = |group: usize| f64::from((means[group] - offs[group]) as f32);
+            add(groups, data, &mut others, |x, group| f64::from(u8::from(x != rounded(group))))?;
             for (group, (square, count)) in squares.iter().zip(&counts).enumerate() {
-                scales.push(self.scale(group, square / count.max(1.0), offs[group])? as f32);
+                let variance =
+                    if others[group] > 0.0 { square / count.max(1.0) - offs[group] * offs[group] } else { 0.0 };
+                scales.push(self.scale(group, square / count.max(1.0), variance)? as f32);
             }
         }
         let means = if self.means { means.iter().map(|&mean| mean as f32).collect() } else { Vec::new() };
@@ -265,17 +271,17 @@ impl<T: Element> Fit<T> for Standardize {
 }
 
 impl Standardize {
-    /// What values are divided by: the root of their mean square about the stored mean, which is `off` the mean. Not much
-    /// more than the deviation, which would be lost behind it.
-    fn scale(&self, group: usize, square: f64, off: f64) -> Result<f64> {
-        let variance = square - off * off;
-        // Of equal values there is none but for roundings: any scale will do.
-        if variance <= 1e-12 * square {
+    /// What values are divided by: the root of their mean square about the stored mean. Not much more than the deviation,
+    /// which would be lost behind it.
+    fn scale(&self, group: usize, square: f64, variance: f64) -> Result<f64> {
+        // Of equal values any scale will do.
+        if variance == 0.0 {
             let alike = Float::sqrt(square);
-            return if alike == 0.0 { Ok(1.0) } else { self.stored("scales", group, alike) };
+            let stored = self.stored("scales", group, alike)?.max(smallest(self.stored_as));
+            return Ok(if alike == 0.0 { 1.0 } else { stored });
         }
         let stored = self.stored("scales", group, Float::sqrt(square))?.max(smallest(self.stored_as));
-        if stored * stored <= 4.0 * variance {
+        if stored * stored <= 4.0 * variance.max(0.0) {
             return Ok(stored);
         }
         let stored_as = match self.stored_as {
@@ -283,7 +289,7 @@ impl Standardize {
             DType::F16 => "f16",
             DType::Bf16 => "bf16",
         };
-        Err(Error::ScaleOutOfRange { group, scale: Float::sqrt(variance), stored_as })
+        Err(Error::ScaleOutOfRange { group, scale: Float::sqrt(variance.max(0.0)), stored_as })
     }
 }
 

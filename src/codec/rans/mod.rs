@@ -41,7 +41,8 @@ pub struct Rans {
 }
 
 impl Rans {
-    /// For codes up to as many bits as the largest one has that it is fitted to.
+    /// For codes up to as many bits as the largest one has that it is fitted to, or as those of the quantizer in front have
+    /// where [`Coded`](crate::Coded) fits both.
     pub const fn new() -> Self {
         Self { levels: None }
     }
@@ -62,6 +63,10 @@ impl<C: Code> Fit<C> for Rans {
         let last = self.levels.map_or(largest, |levels| levels.saturating_sub(1).max(largest));
         RansCodec::new(Table::from_pairs(&count(codes, largest), bits_of(last))?)
     }
+
+    fn fit_below(&self, codes: &[C], level_count: u32) -> Result<RansCodec<C>> {
+        self.levels(self.levels.unwrap_or(0).max(level_count)).fit(codes)
+    }
 }
 
 /// Bits of a number, 1 at least.
@@ -71,7 +76,7 @@ fn bits_of(last: u32) -> u32 {
 
 /// Codes in ascending order, and how often each occurs.
 fn count<C: Code>(codes: &[C], largest: u32) -> Vec<(u32, u64)> {
-    /// Counters in a row are faster, as long as they are not many more than codes.
+    /// Counters in a row are faster, and take 8 MiB at most.
     const MOST_COUNTERS: u32 = 1 << 20;
     if largest >= MOST_COUNTERS {
         let mut counts = BTreeMap::new();
@@ -93,8 +98,11 @@ fn count<C: Code>(codes: &[C], largest: u32) -> Vec<(u32, u64)> {
 ///
 /// A stream costs the entropy of its codes under the table within 0.1 % or so, and 5 bytes or more for the states of its
 /// lanes, whose number is chosen so that they are at most 0.1 % of it. Codes without an entry in the table are escaped, at
-/// the price of the rarest symbol and of the code as it is. A stream that would be no smaller than packed codes is packed.
+/// the price of the rarest symbol and of the code as it is. A stream that would be larger than packed codes is packed.
 /// Lanes have to end in the state in which they began, which finds most damage.
+///
+/// Few bytes may stand for many values, so that frames of more than 64 MiB of values may need
+/// [`decompress_within`](crate::decompress_within) and other limits.
 ///
 /// Encoding needs no memory, for it goes from the last code to the first and from the end of the buffer to its front. Nor
 /// does decoding. Cost per code: a multiplication and a look-up either way.
@@ -131,7 +139,8 @@ impl<C: Code> RansCodec<C> {
     }
 
     /// The packing of a stream, with the number of bits from its first byte.
-    fn packing(width: u8) -> Result<BitPack<C>> {
+    fn packing(&self, width: u8) -> Result<BitPack<C>> {
+        let width = if u32::from(width) > self.table.width() { 0 } else { width };
         BitPack::new(width.into()).map_err(|_| Error::Corrupt { what: "width of packed codes", found: width.into() })
     }
 
@@ -157,10 +166,15 @@ impl<C: Code> Codec for RansCodec<C> {
             .map_or(usize::MAX, |packing| packing.max_encoded_len(count).saturating_add(1))
     }
 
+    /// That of packed streams.
+    fn block(&self) -> usize {
+        8
+    }
+
     fn encode_at(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Result<usize> {
         self.table.check(start, codes)?;
         let width = bits_of(codes.iter().fold(0, |used, code| used | code.to_u32()));
-        let packing = Self::packing(width as u8)?;
+        let packing = self.packing(width as u8)?;
         let packed = 1 + packing.max_encoded_len(codes.len());
         let actual = bytes.len();
         let out = bytes.get_mut(..packed).ok_or(Error::Length { what: "bytes", expected: packed, actual })?;
@@ -178,7 +192,7 @@ impl<C: Code> Codec for RansCodec<C> {
     fn decode_at(&self, start: usize, bytes: &[u8], codes: &mut [C]) -> Result<usize> {
         let (mode, rest) = split(bytes)?;
         if mode & PACKED != 0 {
-            return Ok(1 + Self::packing(mode & !PACKED)?.decode_at(start, rest, codes)?);
+            return Ok(1 + self.packing(mode & !PACKED)?.decode_at(start, rest, codes)?);
         }
         let mut decoder = self.decoder(mode, rest)?;
         decoder.decode(codes)?;
@@ -195,7 +209,7 @@ impl<C: Code> Codec for RansCodec<C> {
     ) -> Result<usize> {
         let (mode, rest) = split(bytes)?;
         if mode & PACKED != 0 {
-            return Ok(1 + Self::packing(mode & !PACKED)?.decode_pieces(start, rest, count, piece, sink)?);
+            return Ok(1 + self.packing(mode & !PACKED)?.decode_pieces(start, rest, count, piece, sink)?);
         }
         let mut decoder = self.decoder(mode, rest)?;
         // Nowhere to put them: one after another.

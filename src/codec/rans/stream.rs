@@ -121,6 +121,9 @@ impl Table {
     /// All of a payload to codes, which they fill exactly.
     pub fn decode_into<C: Code>(&self, payload: &[u8], codes: &mut [C], lanes: usize) -> Result<()> {
         check_lanes(lanes)?;
+        if let Some(&(code, _)) = self.symbols().last().filter(|&&(code, _)| u64::from(code) >> C::BITS != 0) {
+            return Err(Error::CodeWidth { level_count: u64::from(code) + 1, code_bits: C::BITS });
+        }
         let mut decoder = Decoder::new(self, payload, lanes)?;
         decoder.decode(codes)?;
         crate::codec::all_read(decoder.finish()?, payload)

@@ -7,6 +7,7 @@ use crate::{
     wire::{Reader, Writer},
 };
 use alloc::{vec, vec::Vec};
+use core::cmp::Reverse;
 
 /// What a state in a range decodes to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -47,7 +48,7 @@ impl Symbol {
 /// stage that carries one.
 ///
 /// Frequencies sum to `2^12` or `2^14`. Codes without one are escaped: the last symbol, and then the code as it is. A
-/// table of 12 bits takes 32 KiB in memory, one of 14 bits 128 KiB, and 16 bytes for each code up to the largest.
+/// table of 12 bits takes 32 KiB in memory, one of 14 bits 128 KiB, and up to 128 bytes for each symbol.
 ///
 /// Duda, "Asymmetric numeral systems", 2013; interleaved as in Giesen, "Interleaved entropy coders", 2014.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +59,9 @@ pub struct Table {
     /// Codes in ascending order, with their frequencies.
     symbols: Vec<(u32, u32)>,
     slots: Vec<Slot>,
-    /// By code less the first one; a frequency of 0 is an escape.
+    /// By code less the first one if `dense`, otherwise one for each symbol; a frequency of 0 is an escape.
     encoder: Vec<Symbol>,
+    dense: bool,
     escape: Symbol,
     /// Bits per code that it is made for.
     mean: f64,
@@ -95,25 +97,32 @@ impl Table {
         if let Some(&(code, _)) = pairs.last().filter(|&&(code, _)| u64::from(code) >> width != 0) {
             return Err(Error::Code { index: code as usize, code, level_count: 1 << width });
         }
+        // Sums stay exact in f64.
+        let whole: u128 = pairs.iter().map(|&(_, count)| u128::from(count)).sum();
+        let excess = (u128::BITS - whole.leading_zeros()).saturating_sub(f64::MANTISSA_DIGITS);
+        let pairs: Vec<_> = pairs.iter().map(|&(code, count)| (code, (count >> excess.min(63)).max(1))).collect();
         let total = pairs.iter().map(|(_, count)| count).sum();
-        let kept = likeliest_span(pairs);
+        let kept = likeliest_span(&pairs);
         let mut best = Plan { cost: f64::INFINITY, bits: 12, symbols: Vec::new() };
         for bits in [12, 14] {
             // Codes rarer than these shares of a slot are escaped.
-            for rarer in [0.0, 0.25, 0.5, 1.0] {
+            for rarer in [0.0, 0.25, 0.5, 1.0, 2.0] {
                 let least = rarer * total as f64 / f64::from(1_u32 << bits);
-                let symbols: Vec<_> = kept.iter().copied().filter(|&(_, count)| count as f64 >= least).collect();
-                if symbols.len() < MOST_SYMBOLS {
-                    let plan = Plan::new(bits, width, &symbols, total);
-                    best = if plan.cost < best.cost { plan } else { best };
+                let mut symbols: Vec<_> = kept.iter().copied().filter(|&(_, count)| count as f64 >= least).collect();
+                if symbols.len() >= MOST_SYMBOLS {
+                    symbols.sort_unstable_by_key(|&(code, count)| (Reverse(count), code));
+                    symbols.truncate(MOST_SYMBOLS - 1);
+                    symbols.sort_unstable();
                 }
+                let plan = Plan::new(bits, width, &symbols, total);
+                best = if plan.cost < best.cost { plan } else { best };
             }
         }
         Ok(Self::new(best.bits, width, best.symbols))
     }
 
-    /// From codes in ascending order, at most 65,536 apart, and their frequencies, at least 1 each, which sum to less than
-    /// `2^bits`: the rest is that of escapes.
+    /// From up to 4,095 codes in ascending order, less than 65,536 apart, and their frequencies, at least 1 each, which sum to
+    /// less than `2^bits`: the rest is that of escapes.
     pub fn from_frequencies(bits: u32, width: u32, symbols: Vec<(u32, u32)>) -> Result<Self> {
         check_width(width)?;
         if !matches!(bits, 12 | 14) {
@@ -142,10 +151,12 @@ impl Table {
         let mut slots = vec![Slot::default(); 1 << bits];
         let first_code = symbols.first().map_or(0, |&(code, _)| code);
         let span = symbols.last().map_or(0, |&(code, _)| code - first_code + 1);
-        let mut encoder = vec![Symbol::default(); span as usize];
+        // Codes in a row are found at once, others by halving, so that memory follows the symbols.
+        let dense = span as usize <= 1024 + 8 * symbols.len();
+        let mut encoder = vec![Symbol::default(); if dense { span as usize } else { symbols.len() }];
         let (mut first, mut mean) = (0, 0.0);
-        for &(code, frequency) in &symbols {
-            encoder[(code - first_code) as usize] = Symbol::new(first, frequency);
+        for (index, &(code, frequency)) in symbols.iter().enumerate() {
+            encoder[if dense { (code - first_code) as usize } else { index }] = Symbol::new(first, frequency);
             for (offset, slot) in slots[first as usize..(first + frequency) as usize].iter_mut().enumerate() {
                 *slot = Slot { code, frequency: frequency as u16, offset: offset as u16 };
             }
@@ -156,9 +167,11 @@ impl Table {
         for (offset, slot) in slots[first as usize..].iter_mut().enumerate() {
             *slot = Slot { code: 0, frequency: rest as u16, offset: offset as u16 };
         }
-        mean += f64::from(rest) * price(rest, bits);
+        // A single slot is there for what may come; more are for what is expected.
+        let raw = if rest > 1 { f64::from(width) } else { 0.0 };
+        mean += f64::from(rest) * (price(rest, bits) + raw);
         let mean = mean / f64::from(1_u32 << bits);
-        Self { bits, width, symbols, slots, encoder, escape: Symbol::new(first, rest), mean }
+        Self { bits, width, symbols, slots, encoder, dense, escape: Symbol::new(first, rest), mean }
     }
 
     /// Frequencies sum to `2^bits`: 12 or 14.
@@ -193,8 +206,12 @@ impl Table {
     /// How a code is encoded; escaped if it has a frequency of 0.
     #[inline(always)]
     pub(super) fn symbol<C: Code>(&self, code: C) -> Symbol {
-        let first = self.symbols.first().map_or(0, |&(code, _)| code);
-        let index = code.to_u32().wrapping_sub(first) as usize;
+        let index = if self.dense {
+            let first = self.symbols.first().map_or(0, |&(code, _)| code);
+            code.to_u32().wrapping_sub(first) as usize
+        } else {
+            self.symbols.binary_search_by_key(&code.to_u32(), |&(code, _)| code).unwrap_or(usize::MAX)
+        };
         self.encoder.get(index).copied().unwrap_or_default()
     }
 
