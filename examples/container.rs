@@ -35,7 +35,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     let len = usize::try_from(3 * u64::from(symbols)).map_err(|_| short())?;
     let (table, payload) = rest.split_at_checked(len).ok_or_else(short)?;
     let symbol = |s: &[u8]| (s[0].into(), u32::from(s[1]) | u32::from(s[2]) << 8);
-    let table = Table::from_frequencies(bits, 8, table.chunks(3).map(symbol).collect())?;
+    let table = Table::from_frequencies(bits, 8, 0, table.chunks(3).map(symbol).collect())?;
     table.decode(payload, count as usize, LANES)
 }
 

@@ -92,11 +92,19 @@ fn bits<T: Element>(sample: &[T], values: &[T]) -> Vec<u8> {
     FrameWriter::new(&Lossless.fit(sample).unwrap()).chunk_len(100).encode(values).unwrap()
 }
 
+/// More codes than fit a table.
+fn coded_low_bits(values: &[f32]) -> Vec<u8> {
+    let settings = Coded::new(Uniform::new(14).codes::<u16>(), Rans::new());
+    let pipeline = settings.fit(&gaussian(20_000, 96)).unwrap();
+    assert!(pipeline.codec.table().low_bits() > 0);
+    Frame::encode(&pipeline, values).unwrap()
+}
+
 /// A table of 14 bits.
 fn coded_14(values: &[f32]) -> Vec<u8> {
     let quantizer = Uniform::new(3).fit(values).unwrap();
     let symbols = [50, 900, 4000, 6000, 4000, 1000].into_iter().enumerate();
-    let table = Table::from_frequencies(14, 3, symbols.map(|(i, f)| (i as u32, f)).collect()).unwrap();
+    let table = Table::from_frequencies(14, 3, 0, symbols.map(|(i, f)| (i as u32, f)).collect()).unwrap();
     Frame::encode(&Coded::new(quantizer, RansCodec::new(table).unwrap()), values).unwrap()
 }
 
@@ -327,6 +335,7 @@ fn newest_of_composed() -> Vec<(&'static str, Vec<u8>)> {
         ("rans-differences-escaped", coded_wide(&long)),
         ("rans-14-bits-uniform-3", coded_14(&long)),
         ("rans-packed", coded_packed(&data)),
+        ("rans-low-bits-uniform-14", coded_low_bits(&long)),
         ("bits-f32", Frame::encode(&Lossless.fit(&long).unwrap(), &long).unwrap()),
         ("bits-f16-chunked", bits(&halves, &halves)),
         ("bits-bf16-chunked", bits(&long.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>(), &brains)),

@@ -339,14 +339,16 @@ def read_lossless(stages, element):
 
 
 def read_table(codec):
-    whole, width = (1 << 12, 1 << 14)[codec.u8()], codec.u8()
+    flags, width = codec.u8(), codec.u8()
+    whole, low = (1 << 12, 1 << 14)[flags & 1], flags >> 1
+    assert low <= 16 and low < width
     ranges, next_code, begin = [], 0, 0
     for _ in range(codec.varint()):
         word = codec.varint()
         code = next_code + (codec.varint() + 1 if word & 1 else 0)
         ranges.append((begin, (word >> 1) + 1, code))
         begin, next_code = begin + (word >> 1) + 1, code + 1
-    assert begin < whole and all(code >> width == 0 for _, _, code in ranges)
+    assert begin < whole and all(code << low >> width == 0 for _, _, code in ranges)
     ranges.append((begin, whole - begin, None))
 
     def codes(stream, count):
@@ -372,6 +374,9 @@ def read_table(codec):
                     bits = min(16, width - shift)
                     code |= x[lane] % (1 << bits) << shift
                     x[lane] = refilled(x[lane] >> bits)
+            elif low:
+                code = code << low | x[lane] % (1 << low)
+                x[lane] = refilled(x[lane] >> low)
             out.append(code)
         assert all(state == 1 << 16 for state in x)
         return out

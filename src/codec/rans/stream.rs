@@ -70,6 +70,11 @@ impl Table {
                     }
                 }
                 symbol = self.escape();
+            } else if self.low_bits() > 0 {
+                let low = self.low_bits();
+                if !out.raw(x, low, code.to_u32() & ((1 << low) - 1)) {
+                    return None;
+                }
             }
             // The product is 2^32 if there is no other symbol.
             if u64::from(*x) >= u64::from(symbol.frequency) << (32 - bits) {
@@ -121,8 +126,9 @@ impl Table {
     /// All of a payload to codes, which they fill exactly.
     pub fn decode_into<C: Code>(&self, payload: &[u8], codes: &mut [C], lanes: usize) -> Result<()> {
         check_lanes(lanes)?;
-        if let Some(&(code, _)) = self.symbols().last().filter(|&&(code, _)| u64::from(code) >> C::BITS != 0) {
-            return Err(Error::CodeWidth { level_count: u64::from(code) + 1, code_bits: C::BITS });
+        let level_count = self.symbols().last().map_or(0, |&(code, _)| (u64::from(code) + 1) << self.low_bits());
+        if level_count > 1 << C::BITS {
+            return Err(Error::CodeWidth { level_count, code_bits: C::BITS });
         }
         let mut decoder = Decoder::new(self, payload, lanes)?;
         decoder.decode(codes)?;
@@ -173,26 +179,36 @@ impl<'a> Decoder<'a> {
         self.one_by_one(head)?;
         let rounds = rest.len() / self.lanes * self.lanes;
         let (rounds, tail) = rest.split_at_mut(rounds);
-        match self.lanes {
-            1 => self.rounds::<1, C>(rounds),
-            2 => self.rounds::<2, C>(rounds),
-            4 => self.rounds::<4, C>(rounds),
-            8 => self.rounds::<8, C>(rounds),
-            16 => self.rounds::<16, C>(rounds),
-            _ => self.rounds::<32, C>(rounds),
+        if self.table.low_bits() == 0 {
+            self.each_lane::<false, C>(rounds)
+        } else {
+            self.each_lane::<true, C>(rounds)
         }?;
         self.one_by_one(tail)
     }
 
+    fn each_lane<const LOW_BITS: bool, C: Code>(&mut self, rounds: &mut [C]) -> Result<()> {
+        match self.lanes {
+            1 => self.rounds::<1, LOW_BITS, C>(rounds),
+            2 => self.rounds::<2, LOW_BITS, C>(rounds),
+            4 => self.rounds::<4, LOW_BITS, C>(rounds),
+            8 => self.rounds::<8, LOW_BITS, C>(rounds),
+            16 => self.rounds::<16, LOW_BITS, C>(rounds),
+            _ => self.rounds::<32, LOW_BITS, C>(rounds),
+        }
+    }
+
     /// Whole rounds of all lanes, from the first.
-    fn rounds<const LANES: usize, C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
+    fn rounds<const LANES: usize, const LOW_BITS: bool, C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
+        let low = self.table.low_bits();
         let mut x: [u32; LANES] = core::array::from_fn(|lane| self.states[lane]);
         let (bits, mask) = (self.table.bits(), (1 << self.table.bits()) - 1);
         let (slots, escape) = (self.table.slots(), self.table.escape_first());
         let mut at = self.at;
         let mut rounds = codes.as_chunks_mut::<LANES>().0.iter_mut();
-        // As long as a word for each lane is there, and no escape; otherwise one by one.
-        while self.bytes.len() - at >= 2 * LANES {
+        // As long as the words that each lane may need are there, and no escape; otherwise one by one.
+        let most = 2 * LANES * if LOW_BITS { 2 } else { 1 };
+        while self.bytes.len() - at >= most {
             let Some(round) = rounds.next() else { break };
             let (mut y, mut ahead, mut escaped) = (x, at, false);
             for (y, code) in y.iter_mut().zip(&mut *round) {
@@ -200,11 +216,19 @@ impl<'a> Decoder<'a> {
                 let slot = slots[position as usize];
                 escaped |= position >= escape;
                 *y = u32::from(slot.frequency) * (*y >> bits) + u32::from(slot.offset);
-                *code = C::from_u32(slot.code);
-                let word = u32::from(u16::from_le_bytes([self.bytes[ahead], self.bytes[ahead + 1]]));
-                let short = *y < LOW;
-                *y = if short { *y << WORD | word } else { *y };
-                ahead += 2 * usize::from(short);
+                let mut refill = |y: u32| {
+                    let word = u32::from(u16::from_le_bytes([self.bytes[ahead], self.bytes[ahead + 1]]));
+                    let short = y < LOW;
+                    ahead += 2 * usize::from(short);
+                    if short { y << WORD | word } else { y }
+                };
+                *y = refill(*y);
+                let mut value = slot.code;
+                if LOW_BITS {
+                    value |= *y & ((1 << low) - 1);
+                    *y = refill(*y >> low);
+                }
+                *code = C::from_u32(value);
             }
             if escaped {
                 self.states[..LANES].copy_from_slice(&x);
@@ -237,6 +261,12 @@ impl<'a> Decoder<'a> {
                     *x >>= bits;
                     self.refill()?;
                 }
+            } else if self.table.low_bits() > 0 {
+                let low = self.table.low_bits();
+                let x = &mut self.states[self.lane];
+                value |= *x & ((1 << low) - 1);
+                *x >>= low;
+                self.refill()?;
             }
             if u64::from(value) >> C::BITS != 0 {
                 return Err(Error::Corrupt { what: "code", found: value.into() });

@@ -47,7 +47,8 @@ impl Symbol {
 /// A table of frequencies for rANS: the payload alone, for containers of your own. [`RansCodec`](crate::RansCodec) is the
 /// stage that carries one.
 ///
-/// Frequencies sum to `2^12` or `2^14`. Codes without one are escaped: the last symbol, and then the code as it is. A
+/// Frequencies sum to `2^12` or `2^14`. Codes without one are escaped: the last symbol, and then the code as it is. Where
+/// there are too many codes for that, a table can be about codes without their lowest bits, which are there as they are. A
 /// table of 12 bits takes 32 KiB in memory, one of 14 bits 128 KiB, and up to 128 bytes for each symbol.
 ///
 /// Duda, "Asymmetric numeral systems", 2013; interleaved as in Giesen, "Interleaved entropy coders", 2014.
@@ -56,7 +57,9 @@ pub struct Table {
     bits: u32,
     /// Bits of an escaped code, 1 to 32.
     width: u32,
-    /// Codes in ascending order, with their frequencies.
+    /// Bits of a code that follow its symbol as they are, 0 to 16.
+    low: u32,
+    /// Codes without these bits in ascending order, with their frequencies.
     symbols: Vec<(u32, u32)>,
     slots: Vec<Slot>,
     /// By code less the first one if `dense`, otherwise one for each symbol; a frequency of 0 is an escape.
@@ -71,6 +74,10 @@ pub struct Table {
 const MOST_SYMBOLS: usize = 4096;
 /// Codes further apart than this are escaped.
 const MOST_SPAN: u32 = 1 << 16;
+/// The most low bits: a word.
+const MOST_LOW: u32 = 16;
+/// With more symbols, tables without low bits are tried.
+const MANY_SYMBOLS: usize = 1024;
 
 impl Table {
     /// For codes that occur as often as `counts` say: code `i` `counts[i]` times. Finds what is cheapest, table included: 12 or
@@ -102,29 +109,30 @@ impl Table {
         let excess = (u128::BITS - whole.leading_zeros()).saturating_sub(f64::MANTISSA_DIGITS);
         let pairs: Vec<_> = pairs.iter().map(|&(code, count)| (code, (count >> excess.min(63)).max(1))).collect();
         let total = pairs.iter().map(|(_, count)| count).sum();
-        let kept = likeliest_span(&pairs);
-        let mut best = Plan { cost: f64::INFINITY, bits: 12, symbols: Vec::new() };
-        for bits in [12, 14] {
-            // Codes rarer than these shares of a slot are escaped.
-            for rarer in [0.0, 0.25, 0.5, 1.0, 2.0] {
-                let least = rarer * total as f64 / f64::from(1_u32 << bits);
-                let mut symbols: Vec<_> = kept.iter().copied().filter(|&(_, count)| count as f64 >= least).collect();
-                if symbols.len() >= MOST_SYMBOLS {
-                    symbols.sort_unstable_by_key(|&(code, count)| (Reverse(count), code));
-                    symbols.truncate(MOST_SYMBOLS - 1);
-                    symbols.sort_unstable();
-                }
-                let plan = Plan::new(bits, width, &symbols, total);
-                best = if plan.cost < best.cost { plan } else { best };
+        let mut best = Plan { cost: f64::INFINITY, bits: 12, low: 0, symbols: Vec::new() };
+        best = best.or_cheaper(&pairs, width, 0, total);
+        let mut high = pairs;
+        for low in 1..=MOST_LOW.min(width - 1) {
+            if high.len() <= MANY_SYMBOLS {
+                break;
+            }
+            high = without_lowest_bit(&high);
+            if high.len() <= 4 * MANY_SYMBOLS {
+                best = best.or_cheaper(&high, width, low, total);
             }
         }
-        Ok(Self::new(best.bits, width, best.symbols))
+        Ok(Self::new(best.bits, width, best.low, best.symbols))
     }
 
     /// From up to 4,095 codes in ascending order, less than 65,536 apart, and their frequencies, at least 1 each, which sum to
-    /// less than `2^bits`: the rest is that of escapes.
-    pub fn from_frequencies(bits: u32, width: u32, symbols: Vec<(u32, u32)>) -> Result<Self> {
+    /// less than `2^bits`: the rest is that of escapes. Codes are those without their `low` lowest bits, 0 to 16 and fewer
+    /// than `width`.
+    pub fn from_frequencies(bits: u32, width: u32, low: u32, symbols: Vec<(u32, u32)>) -> Result<Self> {
         check_width(width)?;
+        if low > MOST_LOW || low >= width {
+            let allowed = "0 to 16, and fewer than the width";
+            return Err(Error::Setting { name: "low bits", value: low.into(), allowed });
+        }
         if !matches!(bits, 12 | 14) {
             return Err(Error::Setting { name: "bits", value: bits.into(), allowed: "12 or 14" });
         }
@@ -139,15 +147,15 @@ impl Table {
             let ascends = index == 0 || symbols[index - 1].0 < code;
             sum += u64::from(frequency);
             let near = code - symbols[0].0.min(code) < MOST_SPAN;
-            if !ascends || !near || frequency == 0 || u64::from(code) >> width != 0 || sum >= 1 << bits {
+            if !ascends || !near || frequency == 0 || u64::from(code) << low >> width != 0 || sum >= 1 << bits {
                 return wrong(index);
             }
         }
-        if symbols.len() >= MOST_SYMBOLS { wrong(MOST_SYMBOLS) } else { Ok(Self::new(bits, width, symbols)) }
+        if symbols.len() >= MOST_SYMBOLS { wrong(MOST_SYMBOLS) } else { Ok(Self::new(bits, width, low, symbols)) }
     }
 
     /// Checked before.
-    fn new(bits: u32, width: u32, symbols: Vec<(u32, u32)>) -> Self {
+    fn new(bits: u32, width: u32, low: u32, symbols: Vec<(u32, u32)>) -> Self {
         let mut slots = vec![Slot::default(); 1 << bits];
         let first_code = symbols.first().map_or(0, |&(code, _)| code);
         let span = symbols.last().map_or(0, |&(code, _)| code - first_code + 1);
@@ -158,9 +166,9 @@ impl Table {
         for (index, &(code, frequency)) in symbols.iter().enumerate() {
             encoder[if dense { (code - first_code) as usize } else { index }] = Symbol::new(first, frequency);
             for (offset, slot) in slots[first as usize..(first + frequency) as usize].iter_mut().enumerate() {
-                *slot = Slot { code, frequency: frequency as u16, offset: offset as u16 };
+                *slot = Slot { code: code << low, frequency: frequency as u16, offset: offset as u16 };
             }
-            mean += f64::from(frequency) * price(frequency, bits);
+            mean += f64::from(frequency) * (price(frequency, bits) + f64::from(low));
             first += frequency;
         }
         let rest = (1 << bits) - first;
@@ -171,7 +179,7 @@ impl Table {
         let raw = if rest > 1 { f64::from(width) } else { 0.0 };
         mean += f64::from(rest) * (price(rest, bits) + raw);
         let mean = mean / f64::from(1_u32 << bits);
-        Self { bits, width, symbols, slots, encoder, dense, escape: Symbol::new(first, rest), mean }
+        Self { bits, width, low, symbols, slots, encoder, dense, escape: Symbol::new(first, rest), mean }
     }
 
     /// Frequencies sum to `2^bits`: 12 or 14.
@@ -184,7 +192,12 @@ impl Table {
         self.width
     }
 
-    /// Codes in ascending order, with their frequencies. What they leave is that of escapes.
+    /// Bits of a code that the table is not about, because they follow its symbol as they are.
+    pub fn low_bits(&self) -> u32 {
+        self.low
+    }
+
+    /// Codes without their low bits in ascending order, with their frequencies. What they leave is that of escapes.
     pub fn symbols(&self) -> &[(u32, u32)] {
         &self.symbols
     }
@@ -206,11 +219,12 @@ impl Table {
     /// How a code is encoded; escaped if it has a frequency of 0.
     #[inline(always)]
     pub(super) fn symbol<C: Code>(&self, code: C) -> Symbol {
+        let high = code.to_u32() >> self.low;
         let index = if self.dense {
             let first = self.symbols.first().map_or(0, |&(code, _)| code);
-            code.to_u32().wrapping_sub(first) as usize
+            high.wrapping_sub(first) as usize
         } else {
-            self.symbols.binary_search_by_key(&code.to_u32(), |&(code, _)| code).unwrap_or(usize::MAX)
+            self.symbols.binary_search_by_key(&high, |&(code, _)| code).unwrap_or(usize::MAX)
         };
         self.encoder.get(index).copied().unwrap_or_default()
     }
@@ -221,7 +235,7 @@ impl Table {
 
     /// Gaps between codes and frequencies, which are 1 less than they are; a frequency of 1 is common, and so are gaps of 0.
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        out.u8((self.bits == 14) as u8);
+        out.u8(u8::from(self.bits == 14) | (self.low << 1) as u8);
         out.u8(self.width as u8);
         out.varint(self.symbols.len() as u64);
         let mut next = 0;
@@ -237,10 +251,7 @@ impl Table {
     }
 
     pub(crate) fn read(bytes: &mut Reader<'_>) -> Result<Self> {
-        let (wide, width) = (bytes.u8()?, bytes.u8()?);
-        if wide > 1 {
-            return Err(Error::Corrupt { what: "bits of a table", found: wide.into() });
-        }
+        let (flags, width) = (bytes.u8()?, bytes.u8()?);
         let count = bytes.size()?;
         if count >= MOST_SYMBOLS || count > bytes.remaining() {
             return Err(Error::Corrupt { what: "symbols of a table", found: count as u64 });
@@ -257,8 +268,8 @@ impl Table {
             }
             next = code + 1;
         }
-        let bits = if wide == 1 { 14 } else { 12 };
-        Self::from_frequencies(bits, width.into(), symbols)
+        let bits = if flags & 1 == 1 { 14 } else { 12 };
+        Self::from_frequencies(bits, width.into(), (flags >> 1).into(), symbols)
             .map_err(|_| Error::Corrupt { what: "frequencies of a table", found: count as u64 })
     }
 }
@@ -268,23 +279,45 @@ struct Plan {
     /// In bits, for the codes and the table.
     cost: f64,
     bits: u32,
+    low: u32,
     symbols: Vec<(u32, u32)>,
 }
 
 impl Plan {
+    /// This one, or one for codes without `low` bits if that is cheaper: with 12 or 14 bits, and without rare codes.
+    fn or_cheaper(mut self, pairs: &[(u32, u64)], width: u32, low: u32, total: u64) -> Self {
+        let kept = likeliest_span(pairs);
+        for bits in [12, 14] {
+            // Codes rarer than these shares of a slot are escaped.
+            for rarer in [0.0, 0.25, 0.5, 1.0, 2.0] {
+                let least = rarer * total as f64 / f64::from(1_u32 << bits);
+                let mut symbols: Vec<_> = kept.iter().copied().filter(|&(_, count)| count as f64 >= least).collect();
+                if symbols.len() >= MOST_SYMBOLS {
+                    symbols.sort_unstable_by_key(|&(code, count)| (Reverse(count), code));
+                    symbols.truncate(MOST_SYMBOLS - 1);
+                    symbols.sort_unstable();
+                }
+                let plan = Self::new(bits, width, low, &symbols, total);
+                self = if plan.cost < self.cost { plan } else { self };
+            }
+        }
+        self
+    }
+
     /// For codes that occur so often, of `total`; all others are escaped.
-    fn new(bits: u32, width: u32, symbols: &[(u32, u64)], total: u64) -> Self {
+    fn new(bits: u32, width: u32, low: u32, symbols: &[(u32, u64)], total: u64) -> Self {
         /// About what an entry of the table takes.
         const ENTRY: f64 = 12.0;
         let escaped = total - symbols.iter().map(|(_, count)| count).sum::<u64>();
         let counts: Vec<u64> = symbols.iter().map(|&(_, count)| count).chain([escaped.max(1)]).collect();
         let frequencies = normalize(&counts, bits);
         let codes: f64 = counts.iter().zip(&frequencies).map(|(&count, &f)| count as f64 * price(f, bits)).sum();
-        let cost = codes + escaped as f64 * f64::from(width) + ENTRY * symbols.len() as f64;
+        let raw = escaped as f64 * f64::from(width) + (total - escaped) as f64 * f64::from(low);
+        let cost = codes + raw + ENTRY * symbols.len() as f64;
         // The larger table has to pay for being slower.
         let cost = if bits == 14 { 1.001 * cost } else { cost };
         let symbols = symbols.iter().zip(frequencies).map(|(&(code, _), f)| (code, f)).collect();
-        Self { cost, bits, symbols }
+        Self { cost, bits, low, symbols }
     }
 }
 
@@ -293,6 +326,18 @@ fn check_width(width: u32) -> Result<()> {
         return Ok(());
     }
     Err(Error::Setting { name: "width", value: width.into(), allowed: "1 to 32 bits" })
+}
+
+/// Codes that differ in the lowest bit alone become one.
+fn without_lowest_bit(pairs: &[(u32, u64)]) -> Vec<(u32, u64)> {
+    let mut halved: Vec<(u32, u64)> = Vec::with_capacity(pairs.len());
+    for &(code, count) in pairs {
+        match halved.last_mut() {
+            Some((last, sum)) if *last == code >> 1 => *sum += count,
+            _ => halved.push((code >> 1, count)),
+        }
+    }
+    halved
 }
 
 /// The neighbours within the longest span that occur most often together.
