@@ -79,6 +79,11 @@ fn main() -> Result<()> {
     let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
     pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;
 
+    for target in [Target::BitsPerValue(4.2), Target::BitsPerValue(2.2), Target::Sqnr(22.0), Target::MaxError(0.01)] {
+        let compressed = fewbits::compress(&weights, target)?;
+        let cost = &compressed.report().cost;
+        row(&format!("compress, {target:?}"), cost.bits_per_value(), &cost.stats);
+    }
     choose(&weights, Target::BitsPerValue(4.2))?;
     choose(&weights, Target::Sqnr(22.0))?;
 
