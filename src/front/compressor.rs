@@ -6,6 +6,7 @@ use crate::{
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
     fit::Fit,
+    kernel::exp::{exp, ln},
     metrics::{ErrorStats, bits_per_value},
     non_finite::NonFinite,
     pipeline::{Coded, Lossless, Masked, Pipeline, seen},
@@ -14,7 +15,7 @@ use crate::{
     then::Then,
 };
 use alloc::{borrow::Cow, boxed::Box, vec, vec::Vec};
-use num_traits::Float;
+use core::f64::consts::{LN_2, LN_10};
 
 /// The codes that everything here works with; they cost memory, not bytes.
 type Steps = BoundedQuantizer<u32>;
@@ -172,7 +173,9 @@ impl Compressor {
     fn distortion<T: Element>(&self, values: &[T], finite: &[T]) -> Result<Compressed> {
         let bound = match self.target {
             Target::Sqnr(decibels) => {
-                ErrorBound::rmse(size_of_values(finite)?.0 * Float::powf(10.0_f64, -decibels / 20.0))
+                // Beyond 6,000 dB there is nothing.
+                let part = exp(-decibels.clamp(-6000.0, 6000.0) / 20.0 * LN_10);
+                ErrorBound::rmse((size_of_values(finite)?.0 * part).min(f64::MAX))
             }
             Target::Psnr(decibels) => ErrorBound::psnr_db(decibels),
             Target::Rms(most) => ErrorBound::rmse(most),
@@ -194,19 +197,21 @@ impl Compressor {
         };
         let (rms, range) = size_of_values(finite)?;
         // Bounds as logarithms: from finer than needed to one level.
-        let one_level = Float::log2(range.max(f64::MIN_POSITIVE)) + 1.0;
+        let log2 = |x: f64| ln(x.max(f64::MIN_POSITIVE)) / LN_2;
+        let within = |log: f64| ErrorBound::max_abs_error(exp(log.clamp(-1000.0, 1000.0) * LN_2));
+        let one_level = log2(range) + 1.0;
         let (mut fine, mut coarse) = (one_level - 40.0, one_level);
-        let mut best = self.frame(values, finite, &ErrorBound::max_abs_error(Float::exp2(coarse)))?;
+        let mut best = self.frame(values, finite, &within(coarse))?;
         if !best.report.cost.meets_target {
             return Ok(best);
         }
         // Of Gaussian values, by the entropy of equal steps.
-        let mut at = Float::log2(rms.max(f64::MIN_POSITIVE)) + 1.05 - wanted;
+        let mut at = log2(rms) + 1.05 - wanted;
         for round in 0..ROUNDS {
             // Every third time, and where the rule of thumb below leads out of what is known, halfway.
             let inside = fine < at && at < coarse && round % 3 < 2;
             at = if inside { at } else { 0.5 * (fine + coarse) };
-            let found = self.frame(values, finite, &ErrorBound::max_abs_error(Float::exp2(at)))?;
+            let found = self.frame(values, finite, &within(at))?;
             let bits = found.report.cost.bits_per_value();
             if found.report.cost.meets_target {
                 (coarse, best) = (at, found);
