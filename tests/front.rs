@@ -27,6 +27,9 @@ fn smooth(n: usize) -> Vec<f32> {
 fn restored<T: Element>(values: &[T], target: Target) -> (usize, ErrorStats, &'static str) {
     let compressed = compress(values, target).unwrap_or_else(|error| panic!("{target:?}: {error}"));
     let restored: Vec<T> = decompress(compressed.as_bytes()).unwrap();
+    let mut again = vec![T::default(); values.len()];
+    fewbits::decompress_into(compressed.as_bytes(), &mut again).unwrap();
+    assert!(fewbits::values_to_le_bytes(&again) == fewbits::values_to_le_bytes(&restored));
     let stats = ErrorStats::measure(values, &restored).unwrap();
     // The report is what anyone can measure.
     assert_eq!(compressed.report().cost.stats, stats);

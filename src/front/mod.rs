@@ -33,3 +33,18 @@ pub fn decompress<T: Element>(bytes: &[u8]) -> Result<Vec<T>> {
 pub fn decompress_within<T: Element>(bytes: &[u8], limits: Limits) -> Result<Vec<T>> {
     Frame::parse(bytes)?.decode_within(limits)
 }
+
+/// As [`decompress`], into the caller's buffer, which needs no limits.
+///
+/// ```
+/// use fewbits::Target;
+///
+/// let bytes = fewbits::compress(&[1.0_f32, 2.0, 3.0], Target::MaxError(0.1))?.into_bytes();
+/// let mut values = [0.0_f32; 3];
+/// fewbits::decompress_into(&bytes, &mut values)?;
+/// assert!((values[2] - 3.0).abs() <= 0.1);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+pub fn decompress_into<T: Element>(bytes: &[u8], values: &mut [T]) -> Result<()> {
+    Frame::parse(bytes)?.decoder()?.decode_into(values)
+}
