@@ -1,15 +1,16 @@
 //! One call from values to bytes: what is asked for decides how.
 
 use crate::{
-    candidates::{Cost, measure},
+    candidates::Cost,
     codec::{Codec, Difference, Rans, RansCodec},
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
     fit::Fit,
+    frame::{Frame, Limits},
     kernel::exp::{exp, ln},
     metrics::{ErrorStats, bits_per_value},
-    non_finite::NonFinite,
-    pipeline::{Coded, Lossless, Masked, Pipeline, seen},
+    non_finite::{Fate, NonFinite},
+    pipeline::{Coded, Lossless, Masked, Pipeline, saturated, seen},
     quantizer::{BoundedQuantizer, ErrorBound, Quantizer, QuantizerExt},
     target::Target,
     then::Then,
@@ -81,8 +82,10 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 /// enough: 3 to 30 rounds of encoding, mostly below 10. Where the lossless frame is no larger, or small enough, it is taken. Frames are cut
 /// into chunks of 2^18 values, which decode alone.
 ///
-/// Memory beside input and output: about 16 bytes a value. A size that cannot be reached is an error
-/// ([`Error::OutOfReach`]) that says what can. Errors are always within the target, sizes at or below it.
+/// Memory beside input and output: 16 to 60 bytes a value, more the finer the steps. A size that cannot be reached is an
+/// error ([`Error::OutOfReach`]) that says what can. Errors are always within the target, sizes at or below it; what a policy
+/// masks comes back, and counts for no error. Few bytes may stand for many values: beyond 64 MiB of values decode with
+/// [`decompress_within`](crate::decompress_within).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compressor {
     target: Target,
@@ -126,27 +129,31 @@ impl Compressor {
         self.target.check()?;
         if !self.shape.is_empty() {
             let product = self.shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
-            same_length("values", product.unwrap_or(usize::MAX), values.len())?;
+            let product = if self.shape.contains(&0) { 0 } else { product.unwrap_or(usize::MAX) };
+            same_length("values", product, values.len())?;
         }
-        let finite = if self.policy.is_strict() {
+        // What is saturated is so before anything is measured.
+        let values = if self.policy.is_strict() {
             for_each_piece(values, |start, values| check_finite(values, start))?;
             Cow::Borrowed(values)
         } else {
-            Cow::Owned(seen(self.policy, values, 1)?)
+            Cow::Owned(saturated(self.policy, values)?)
         };
-        // What is saturated is so before anything is measured; what is masked comes back.
-        let values = if self.policy.masks() { values } else { &finite };
-        let exact = self.finish(values, Lossless.fit(values)?, "lossless")?;
+        let present = self.policy.present(&values)?;
+        let exact = self.finish(&values, Lossless.fit(&values)?, "lossless")?;
         // Nothing to lose, or a size that takes all.
-        let whole = values.is_empty() || self.target == Target::Lossless;
+        let whole = present.is_empty() || self.target == Target::Lossless;
         if whole || (self.target.is_rate() && exact.report.cost.meets_target) {
             return self.checked(exact);
         }
+        let finite = if self.policy.masks() { Cow::Owned(seen(self.policy, &values, 1)?) } else { values.clone() };
+        let data = Data { values: &values, present: &present, finite: &finite };
         if self.target.is_rate() {
-            return self.checked(self.rate(values, &finite)?);
+            return self.checked(self.rate(&data)?);
         }
-        let found = self.distortion(values, &finite)?;
-        self.checked(if exact.bytes.len() <= found.bytes.len() { exact } else { found })
+        let found = self.frame(&data, &self.bound(&present)?)?;
+        let lossy = found.report.cost.meets_target && found.bytes.len() < exact.bytes.len();
+        self.checked(if lossy { found } else { exact })
     }
 
     /// The target is met.
@@ -170,38 +177,38 @@ impl Compressor {
     }
 
     /// The step follows from the error.
-    fn distortion<T: Element>(&self, values: &[T], finite: &[T]) -> Result<Compressed> {
-        let bound = match self.target {
+    fn bound<T: Element>(&self, present: &[T]) -> Result<ErrorBound> {
+        Ok(match self.target {
             Target::Sqnr(decibels) => {
                 // Beyond 6,000 dB there is nothing.
                 let part = exp(-decibels.clamp(-6000.0, 6000.0) / 20.0 * LN_10);
-                ErrorBound::rmse((size_of_values(finite)?.0 * part).min(f64::MAX))
+                ErrorBound::rmse((sizes(present)?.rms * part).min(f64::MAX))
             }
-            Target::Psnr(decibels) => ErrorBound::psnr_db(decibels),
+            Target::Psnr(decibels) => ErrorBound::psnr_db(decibels.clamp(-1000.0, 1000.0)),
             Target::Rms(most) => ErrorBound::rmse(most),
             Target::MaxErrorOfRange(most) => ErrorBound::max_error_of_range(most),
-            Target::PointwiseRelative(most) => ErrorBound::max_relative_error(most),
+            // Twice the value is all that there is to lose, and signs are kept.
+            Target::PointwiseRelative(most) => ErrorBound::max_relative_error(most.min(1.0 - f64::EPSILON)),
             Target::MaxError(most) => ErrorBound::max_abs_error(most),
             Target::BitsPerValue(_) | Target::Bytes(_) | Target::Lossless => ErrorBound::max_abs_error(0.0),
-        };
-        self.frame(values, finite, &bound)
+        })
     }
 
     /// The finest step whose frame is small enough.
-    fn rate<T: Element>(&self, values: &[T], finite: &[T]) -> Result<Compressed> {
+    fn rate<T: Element>(&self, data: &Data<'_, T>) -> Result<Compressed> {
         const ROUNDS: usize = 30;
         let wanted = match self.target {
-            Target::Bytes(most) => bits_per_value(most, values.len()),
+            Target::Bytes(most) => bits_per_value(most, data.values.len()),
             Target::BitsPerValue(bits) => bits,
             _ => return Err(Error::Unsuited { setting: "target", remedy: "pass a size" }),
         };
-        let (rms, range) = size_of_values(finite)?;
-        // Bounds as logarithms: from finer than needed to one level.
+        let Sizes { rms, range, largest } = sizes(data.present)?;
+        // Bounds as logarithms: from finer than needed to one level, which is zero.
         let log2 = |x: f64| ln(x.max(f64::MIN_POSITIVE)) / LN_2;
         let within = |log: f64| ErrorBound::max_abs_error(exp(log.clamp(-1000.0, 1000.0) * LN_2));
-        let one_level = log2(range) + 1.0;
+        let one_level = log2(range.max(largest)) + 1.0;
         let (mut fine, mut coarse) = (one_level - 40.0, one_level);
-        let mut best = self.frame(values, finite, &within(coarse))?;
+        let mut best = self.frame(data, &within(coarse))?;
         if !best.report.cost.meets_target {
             return Ok(best);
         }
@@ -211,15 +218,21 @@ impl Compressor {
             // Every third time, and where the rule of thumb below leads out of what is known, halfway.
             let inside = fine < at && at < coarse && round % 3 < 2;
             at = if inside { at } else { 0.5 * (fine + coarse) };
-            let found = self.frame(values, finite, &within(at))?;
+            let found = self.frame(data, &within(at))?;
             let bits = found.report.cost.bits_per_value();
             if found.report.cost.meets_target {
-                (coarse, best) = (at, found);
+                coarse = at;
+                // Where levels are few, finer steps may be worse.
+                best = if found.report.cost.stats.mse() < best.report.cost.stats.mse() { found } else { best };
                 if bits > 0.994 * wanted {
                     break;
                 }
             } else {
                 fine = at;
+            }
+            if coarse - fine < 1.0 / 4096.0 {
+                // The size jumps here.
+                break;
             }
             // A bit more for half the step, and a hair below what is wanted.
             at += bits - 0.998 * wanted;
@@ -228,9 +241,9 @@ impl Compressor {
     }
 
     /// A frame of equal steps, predicted where that is smaller.
-    fn frame<T: Element>(&self, values: &[T], finite: &[T], bound: &ErrorBound) -> Result<Compressed> {
-        let quantizer: Steps = bound.fit(finite)?;
-        let codes = quantizer.quantize(finite)?;
+    fn frame<T: Element>(&self, data: &Data<'_, T>, bound: &ErrorBound) -> Result<Compressed> {
+        let quantizer: Steps = bound.fit(data.present)?;
+        let codes = quantizer.quantize(data.finite)?;
         // Chunks of masked values may have other codes.
         let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
         let mut best = (stretch_len(&codes, &plain)?, None);
@@ -242,8 +255,8 @@ impl Compressor {
             }
         }
         match best.1 {
-            None => self.finish(values, Coded::new(quantizer, plain), "equal steps, entropy coded"),
-            Some((method, codec)) => self.finish(values, Coded::new(quantizer, codec), method),
+            None => self.finish(data.values, Coded::new(quantizer, plain), "equal steps, entropy coded"),
+            Some((method, codec)) => self.finish(data.values, Coded::new(quantizer, codec), method),
         }
     }
 
@@ -278,15 +291,48 @@ impl Compressor {
         } else {
             Box::new(pipeline)
         };
-        let (bytes, cost) = measure(&pipeline, values, self.target)?;
+        let bytes = Frame::encode(&pipeline, values)?;
+        // As a receiver decodes it.
+        let restored: Vec<T> = Frame::parse(&bytes)?.decode_within(Limits::none())?;
+        let exact = T::as_bytes(values) == T::as_bytes(&restored);
+        let stats = if self.policy.masks() {
+            // What is masked comes back and counts for nothing.
+            let mut pairs = (Vec::new(), Vec::new());
+            self.policy.narrowed::<T>().for_each(0, values, |i, _, fate| {
+                if fate == Fate::Pass {
+                    pairs.0.push(values[i]);
+                    pairs.1.push(restored[i]);
+                }
+            })?;
+            ErrorStats::measure(&pairs.0, &pairs.1)?
+        } else {
+            ErrorStats::measure(values, &restored)?
+        };
+        let meets_target = self.target.is_met(bytes.len(), values.len(), &stats, exact);
+        let cost = Cost { bytes: bytes.len(), values: values.len(), stats, meets_target };
         Ok(Compressed { bytes, report: Report { cost, method } })
     }
 }
 
-/// The root mean square and the range of values.
-fn size_of_values<T: Element>(finite: &[T]) -> Result<(f64, f64)> {
-    let stats = ErrorStats::measure(finite, &vec![T::default(); finite.len()])?;
-    Ok((stats.rmse(), stats.range()))
+/// What is compressed, in the forms that are needed.
+struct Data<'a, T> {
+    values: &'a [T],
+    /// Those that are not masked.
+    present: &'a [T],
+    /// With others in place of those that are.
+    finite: &'a [T],
+}
+
+/// How large values are.
+struct Sizes {
+    rms: f64,
+    range: f64,
+    largest: f64,
+}
+
+fn sizes<T: Element>(values: &[T]) -> Result<Sizes> {
+    let stats = ErrorStats::measure(values, &vec![T::default(); values.len()])?;
+    Ok(Sizes { rms: stats.rmse(), range: stats.range(), largest: stats.max_abs_error() })
 }
 
 /// Bytes of a stretch of codes from the middle.

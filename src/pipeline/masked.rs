@@ -94,6 +94,19 @@ fn replaced<T: Element>(values: &[T], fates: &[Fate], block: usize) -> Result<Ve
     Ok(replaced)
 }
 
+/// Values with the largest ones of the element where the policy saturates; what it masks stays.
+pub(crate) fn saturated<T: Element>(policy: NonFinite, values: &[T]) -> Result<Vec<T>> {
+    let mut ends = [T::default(); 2];
+    T::narrow_into(&[-T::MAX, T::MAX], &mut ends)?;
+    let mut saturated = values.to_vec();
+    policy.narrowed::<T>().for_each(0, values, |i, x, fate| {
+        if fate == Fate::Saturate {
+            saturated[i] = ends[usize::from(x > 0.0)];
+        }
+    })?;
+    Ok(saturated)
+}
+
 /// What a pipeline behind a policy sees of values.
 pub(crate) fn seen<T: Element>(policy: NonFinite, values: &[T], block: usize) -> Result<Vec<T>> {
     let mut fates = Vec::with_capacity(values.len());

@@ -9,7 +9,7 @@ pub use blocks::Blocks;
 pub use coded::Coded;
 pub use lossless::{Lossless, LosslessPipeline};
 pub use masked::Masked;
-pub(crate) use masked::seen;
+pub(crate) use masked::{saturated, seen};
 
 use crate::{
     codec::all_read,

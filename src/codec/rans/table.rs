@@ -49,7 +49,7 @@ impl Symbol {
 ///
 /// Frequencies sum to `2^12` or `2^14`. Codes without one are escaped: the last symbol, and then the code as it is. Where
 /// there are too many codes for that, a table can be about codes without their lowest bits, which are there as they are. A
-/// table of 12 bits takes 32 KiB in memory, one of 14 bits 128 KiB, and up to 128 bytes for each symbol.
+/// table of 12 bits takes 32 KiB in memory, one of 14 bits 128 KiB, and up to 32 bytes for each symbol.
 ///
 /// Duda, "Asymmetric numeral systems", 2013; interleaved as in Giesen, "Interleaved entropy coders", 2014.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +160,7 @@ impl Table {
         let first_code = symbols.first().map_or(0, |&(code, _)| code);
         let span = symbols.last().map_or(0, |&(code, _)| code - first_code + 1);
         // Codes in a row are found at once, others by halving, so that memory follows the symbols.
-        let dense = span as usize <= 1024 + 8 * symbols.len();
+        let dense = span as usize <= 1024 + 2 * symbols.len();
         let mut encoder = vec![Symbol::default(); if dense { span as usize } else { symbols.len() }];
         let (mut first, mut mean) = (0, 0.0);
         for (index, &(code, frequency)) in symbols.iter().enumerate() {

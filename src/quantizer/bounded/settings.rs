@@ -157,7 +157,7 @@ impl<C: Code> ErrorBound<C> {
                 return refuse("psnr_db", x, "-2000 to 2000 decibels");
             }
             Target::MaxAbsError(bound) => limits.steps(bound),
-            Target::MaxErrorOfRange(part) => limits.steps(part * range * down),
+            Target::MaxErrorOfRange(part) => limits.steps((part * range * down).min(f64::MAX)),
             Target::MaxRelativeError(part) => limits.ratios(part),
             Target::Rmse(rmse) => for_rmse(rmse, limits)?,
             Target::PsnrDb(decibels) => {
