@@ -48,8 +48,8 @@ fn sizes_are_met_within_a_hundredth() {
             }
             let (bytes, stats, method) = restored(&values, Target::BitsPerValue(bits));
             let found = bits_per_value(bytes, N);
-            // Far from zero, a few coarser steps have the smaller error, as levels happen to lie.
-            let least = if name == "smooth" && bits < 1.0 { 0.9 } else { 0.99 };
+            // Where most codes are alike, sizes jump from step to step.
+            let least = if name == "smooth" && bits < 0.5 { 0.9 } else { 0.99 };
             assert!(found <= bits && found >= least * bits, "{name}: {found} for {bits} bits, {method}");
             assert!(stats.sqnr_db() > 0.0, "{name}, {bits} bits: {} dB", stats.sqnr_db());
         }
@@ -68,19 +68,16 @@ fn errors_are_met_and_not_by_far() {
     const N: usize = 1 << 16;
     for (name, values) in [("gaussian", gaussian(N, 2)), ("heavy", heavy(N)), ("smooth", smooth(N))] {
         for decibels in [5.0, 12.0, 24.0, 40.0, 70.0] {
-            let (_, stats, method) = restored(&values, Target::Sqnr(decibels));
+            let (bytes, stats, method) = restored(&values, Target::Sqnr(decibels));
             let over = stats.sqnr_db() - decibels;
-            // Far from zero, a step that is a thousandth wider moves levels by whole steps, and the error up and down.
-            let most = if name == "smooth" { 0.4 } else { 0.05 };
-            assert!(
-                (0.0..=most).contains(&over) || stats.max_abs_error() == 0.0,
-                "{name}: {over} dB over {decibels}, {method}"
-            );
+            // A mean alone may be more than enough.
+            let close = (0.0..=0.05).contains(&over) || (over > 0.0 && bytes < 200);
+            assert!(close, "{name}: {over} dB over {decibels}, {method}");
         }
         let (_, stats, _) = restored(&values, Target::Psnr(50.0));
-        assert!((50.0..50.4).contains(&stats.psnr_db()));
+        assert!((50.0..50.05).contains(&stats.psnr_db()), "{name}: {}", stats.psnr_db());
         let (_, stats, _) = restored(&values, Target::Rms(0.01));
-        assert!((0.0095..=0.01).contains(&stats.rmse()), "{name}: {}", stats.rmse());
+        assert!((0.0099..=0.01).contains(&stats.rmse()), "{name}: {}", stats.rmse());
         for most in [0.3, 1e-3] {
             let (_, stats, _) = restored(&values, Target::MaxError(most));
             assert!(stats.max_abs_error() <= most && stats.max_abs_error() > 0.9 * most);
@@ -241,7 +238,7 @@ fn absurd_targets_are_met_or_refused() {
     }
     let shaped = Compressor::new(Target::Sqnr(1.0)).shape(&[usize::MAX, 2, 0]).compress::<f32>(&[]);
     assert!(shaped.is_ok());
-    // Far from zero: few bits can be had all the same, and more bits are not much worse, as levels happen to lie.
+    // Far from zero: few bits can be had all the same, and more bits are not worse.
     let mut random = Random(8);
     for (low, width) in [(1.9, 0.2), (3.0, 1.0), (1000.0, 10.0)] {
         let values: Vec<f32> = (0..1 << 16).map(|_| low + width * random.unit()).collect();
@@ -249,7 +246,7 @@ fn absurd_targets_are_met_or_refused() {
         for bits in [0.02, 0.1, 0.5, 1.5, 4.0] {
             let (bytes, stats, _) = restored(&values, Target::BitsPerValue(bits));
             assert!(bits_per_value(bytes, values.len()) <= bits);
-            assert!(stats.rmse() <= 1.3 * least, "{low} and {width} at {bits} bits: {} after {least}", stats.rmse());
+            assert!(stats.rmse() <= 1.01 * least, "{low} and {width} at {bits} bits: {} after {least}", stats.rmse());
             least = stats.rmse().min(least);
         }
     }

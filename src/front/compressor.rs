@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result, same_length},
     fit::Fit,
     frame::{Frame, Limits},
+    groups::Groups,
     kernel::exp::{exp, ln},
     metrics::{ErrorStats, bits_per_value},
     non_finite::{Fate, NonFinite},
@@ -14,6 +15,7 @@ use crate::{
     quantizer::{BoundedQuantizer, ErrorBound, Quantizer, QuantizerExt},
     target::Target,
     then::Then,
+    transform::{Standardize, StandardizeTransform, TransformExt},
 };
 use alloc::{borrow::Cow, boxed::Box, vec, vec::Vec};
 use core::f64::consts::{LN_2, LN_10};
@@ -77,7 +79,7 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 
 /// Settings of [`compress`].
 ///
-/// Values get equal steps, one width for all; codes are differences of neighbours where that is smaller, and entropy
+/// Values get equal steps, one width for all, about their mean where that is far from zero; codes are differences of neighbours where that is smaller, and entropy
 /// coded. A target that is an error decides the step; for one that is a size, the finest step is sought that is small
 /// enough: 3 to 30 rounds of encoding, mostly below 10. Where the lossless frame is no larger, or small enough, it is taken. Frames are cut
 /// into chunks of 2^18 values, which decode alone.
@@ -147,11 +149,17 @@ impl Compressor {
             return self.checked(exact);
         }
         let finite = if self.policy.masks() { Cow::Owned(seen(self.policy, &values, 1)?) } else { values.clone() };
-        let data = Data { values: &values, present: &present, finite: &finite };
+        let mut data = Data { values: &values, present: &present, finite: &finite, mean: self.mean(&present)? };
         if self.target.is_rate() {
             return self.checked(self.rate(&data)?);
         }
-        let found = self.frame(&data, &self.bound(&present)?)?;
+        let bound = self.bound(&present)?;
+        let mut found = self.frame(&data, &bound)?;
+        if !found.report.cost.meets_target && data.mean.is_some() {
+            // Adding the mean may round a hair too much.
+            data.mean = None;
+            found = self.frame(&data, &bound)?;
+        }
         let lossy = found.report.cost.meets_target && found.bytes.len() < exact.bytes.len();
         self.checked(if lossy { found } else { exact })
     }
@@ -174,6 +182,25 @@ impl Compressor {
             Target::Lossless => ("of largest error", 0.0, cost.stats.max_abs_error()),
         };
         Err(Error::OutOfReach { what, wanted, reached })
+    }
+
+    /// The mean of values that are far from zero, and their deviations from it: levels are best where values are. Bounds on
+    /// single values are those of values as they are.
+    fn mean<T: Element>(&self, present: &[T]) -> Result<Option<(StandardizeTransform, Vec<f32>)>> {
+        let bounded = matches!(
+            self.target,
+            Target::MaxError(_) | Target::MaxErrorOfRange(_) | Target::PointwiseRelative(_) | Target::Lossless
+        );
+        let both = Standardize::new().fit(present)?;
+        let (mean, deviation) = (both.means()[0], both.scales()[0]);
+        if bounded || mean.abs() <= deviation {
+            return Ok(None);
+        }
+        let mean = StandardizeTransform::new(Groups::tensor(), vec![mean], Vec::new())?;
+        let mut wide = vec![0.0; present.len()];
+        T::widen_into(present, &mut wide)?;
+        let deviations = mean.forward(&wide)?;
+        Ok(Some((mean, deviations)))
     }
 
     /// The step follows from the error.
@@ -202,7 +229,8 @@ impl Compressor {
             Target::BitsPerValue(bits) => bits,
             _ => return Err(Error::Unsuited { setting: "target", remedy: "pass a size" }),
         };
-        let Sizes { rms, range, largest } = sizes(data.present)?;
+        let sizes = data.mean.as_ref().map_or_else(|| sizes(data.present), |(_, deviations)| sizes(deviations));
+        let Sizes { rms, range, largest } = sizes?;
         // Bounds as logarithms: from finer than needed to one level, which is zero.
         let log2 = |x: f64| ln(x.max(f64::MIN_POSITIVE)) / LN_2;
         let within = |log: f64| ErrorBound::max_abs_error(exp(log.clamp(-1000.0, 1000.0) * LN_2));
@@ -242,7 +270,16 @@ impl Compressor {
 
     /// A frame of equal steps, predicted where that is smaller.
     fn frame<T: Element>(&self, data: &Data<'_, T>, bound: &ErrorBound) -> Result<Compressed> {
-        let quantizer: Steps = bound.fit(data.present)?;
+        match &data.mean {
+            None => self.coded::<T, Steps>(data, bound.fit(data.present)?),
+            Some((mean, deviations)) => self.coded(data, Then::new(mean.clone(), bound.fit(deviations)?)),
+        }
+    }
+
+    fn coded<T: Element, Q>(&self, data: &Data<'_, T>, quantizer: Q) -> Result<Compressed>
+    where
+        Q: Quantizer<Code = u32> + 'static,
+    {
         let codes = quantizer.quantize(data.finite)?;
         // Chunks of masked values may have other codes.
         let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
@@ -260,7 +297,7 @@ impl Compressor {
         }
     }
 
-    fn predictors(&self, quantizer: &Steps) -> Result<Vec<(&'static str, Difference<u32>)>> {
+    fn predictors<Q: Quantizer<Code = u32>>(&self, quantizer: &Q) -> Result<Vec<(&'static str, Difference<u32>)>> {
         let line = Difference::of(quantizer)?;
         let mut predictors = vec![
             ("equal steps, differences, entropy coded", line.clone()),
@@ -321,6 +358,7 @@ struct Data<'a, T> {
     present: &'a [T],
     /// With others in place of those that are.
     finite: &'a [T],
+    mean: Option<(StandardizeTransform, Vec<f32>)>,
 }
 
 /// How large values are.
