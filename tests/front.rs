@@ -48,8 +48,8 @@ fn sizes_are_met_within_a_hundredth() {
             }
             let (bytes, stats, method) = restored(&values, Target::BitsPerValue(bits));
             let found = bits_per_value(bytes, N);
-            // Where most codes are alike, sizes jump from step to step.
-            let least = if name == "smooth" && bits < 0.5 { 0.9 } else { 0.99 };
+            // Where most codes are alike, sizes and errors jump from step to step, and the least error is taken.
+            let least = if name == "smooth" && bits < 1.0 { 0.9 } else { 0.99 };
             assert!(found <= bits && found >= least * bits, "{name}: {found} for {bits} bits, {method}");
             assert!(stats.sqnr_db() > 0.0, "{name}, {bits} bits: {} dB", stats.sqnr_db());
         }
