@@ -140,37 +140,34 @@ impl<'a, T: Element> Candidates<'a, T> {
     pub fn choose(&self, values: &[T], target: Target) -> Result<Choice> {
         target.check()?;
         let sample = self.sample_of(values);
+        let sampled = sample.len() < values.len();
         // A size in bytes is one of all values.
         let share = match target {
-            Target::Bytes(most) if sample.len() < values.len() => {
-                Target::BitsPerValue(bits_per_value(most, values.len()))
-            }
+            Target::Bytes(most) if sampled => Target::BitsPerValue(bits_per_value(most, values.len())),
             target => target,
         };
         let mut fitted = Vec::with_capacity(self.list.len());
         let mut table = Vec::with_capacity(self.list.len());
         for (name, fit) in &self.list {
             let (pipeline, cost) =
-                match fit(&sample).and_then(|pipeline| Ok((measure(&pipeline, &sample, share)?.1, pipeline))) {
+                match fit(&sample).and_then(|pipeline| Ok((measure(&pipeline, &sample, share)?, pipeline))) {
                     Ok((cost, pipeline)) => (Some(pipeline), Ok(cost)),
                     Err(error) => (None, Err(error)),
                 };
-            fitted.push(pipeline.filter(|_| sample.len() == values.len()));
+            fitted.push(pipeline.filter(|_| !sampled));
             table.push(Measured { name: name.clone(), cost });
         }
-        let sampled = sample.len() < values.len();
         let mut ranked: Vec<(usize, &Cost)> =
             table.iter().enumerate().filter_map(|(i, measured)| Some((i, measured.cost.as_ref().ok()?))).collect();
         ranked.sort_by(|(_, a), (_, b)| better(target, a, b));
         let mut best = None;
         for (index, cost) in ranked {
-            let (pipeline, cost) = match fitted[index].take() {
-                Some(pipeline) if !sampled => (pipeline, cost.clone()),
-                _ => {
-                    let Ok(pipeline) = self.list[index].1(values) else { continue };
-                    let Ok((_, cost)) = measure(&pipeline, values, target) else { continue };
-                    (pipeline, cost)
-                }
+            let (pipeline, cost) = if let Some(pipeline) = fitted[index].take() {
+                (pipeline, cost.clone())
+            } else {
+                let Ok(pipeline) = self.list[index].1(values) else { continue };
+                let Ok(cost) = measure(&pipeline, values, target) else { continue };
+                (pipeline, cost)
             };
             if cost.meets_target {
                 best = Some(Best { index, pipeline, cost });
@@ -202,18 +199,13 @@ impl<'a, T: Element> Candidates<'a, T> {
 }
 
 /// A frame of the values, decoded again.
-pub(crate) fn measure<T: Element, P: Pipeline + ?Sized>(
-    pipeline: &P,
-    values: &[T],
-    target: Target,
-) -> Result<(Vec<u8>, Cost)> {
+fn measure<T: Element>(pipeline: &dyn Pipeline, values: &[T], target: Target) -> Result<Cost> {
     let bytes = Frame::encode(pipeline, values)?;
     let restored: Vec<T> = Frame::parse(&bytes)?.decoder_with(pipeline)?.decode_within(Limits::none())?;
     let stats = ErrorStats::measure(values, &restored)?;
     let exact = T::as_bytes(values) == T::as_bytes(&restored);
     let meets_target = target.is_met(bytes.len(), values.len(), &stats, exact);
-    let cost = Cost { bytes: bytes.len(), values: values.len(), stats, meets_target };
-    Ok((bytes, cost))
+    Ok(Cost { bytes: bytes.len(), values: values.len(), stats, meets_target })
 }
 
 /// Those that meet the target first. Of these, and of the others if they meet it on all values after all: what the target

@@ -287,9 +287,7 @@ fn forged_parameters_are_errors_or_stay_finite() {
             let mut bytes = bytes.clone();
             let at = random.below(bytes.len() - 4);
             bytes[at] ^= 1 << random.below(8);
-            let end = bytes.len() - 4;
-            let checksum = crc32fast::hash(&bytes[..end]);
-            bytes[end..].copy_from_slice(&checksum.to_le_bytes());
+            common::seal(&mut bytes);
             match Box::<dyn Quantizer<Code = u8>>::from_bytes(&bytes) {
                 Ok(quantizer) => {
                     let codes = vec![3; quantizer.code_len(64)];

@@ -184,9 +184,7 @@ fn forged_parameters_are_errors_or_decode() {
         let mut bytes = bytes.clone();
         let at = random.below(bytes.len() - 4);
         bytes[at] ^= 1 << random.below(8);
-        let end = bytes.len() - 4;
-        let checksum = crc32fast::hash(&bytes[..end]);
-        bytes[end..].copy_from_slice(&checksum.to_le_bytes());
+        common::seal(&mut bytes);
         match Box::<dyn Codec<Code = u8>>::from_bytes(&bytes) {
             Ok(codec) => {
                 let stream: Vec<u8> = (0..codec.max_encoded_len(60)).map(|_| random.bits() as u8).collect();

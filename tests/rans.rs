@@ -221,9 +221,7 @@ fn forged_tables_are_errors_or_decode() {
             let at = random.below(bytes.len() - 4);
             bytes[at] = random.bits() as u8;
         }
-        let end = bytes.len() - 4;
-        let checksum = crc32fast::hash(&bytes[..end]);
-        bytes[end..].copy_from_slice(&checksum.to_le_bytes());
+        common::seal(&mut bytes);
         match Box::<dyn Codec<Code = u16>>::from_bytes(&bytes) {
             Ok(codec) => {
                 sound += 1;

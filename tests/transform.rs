@@ -342,18 +342,7 @@ fn the_straight_through_gradient_is_that_of_clipping_alone() {
         let restored = |j: usize| (0..40).map(|i| columns[j][i] * clipped[i]).sum::<f64>();
         (0..40).map(|j| f64::from(upstream[j]) * restored(j)).sum()
     };
-    let mut clipped = false;
-    for j in 0..40 {
-        let at = |change: f64| {
-            let mut values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
-            values[j] += change;
-            surrogate(&values)
-        };
-        let difference = (at(1e-6) - at(-1e-6)) / 2e-6;
-        assert!((f64::from(gradient[j]) - difference).abs() < 1e-4, "value {j}: {} for {difference}", gradient[j]);
-        clipped |= (gradient[j] - upstream[j]).abs() > 1e-3;
-    }
-    assert!(clipped, "nothing was clipped");
+    common::check_gradient(&values, &upstream, &gradient, surrogate);
 }
 
 /// Sixty transforms would take megabytes of stack.
@@ -387,9 +376,7 @@ fn wrong_compositions_say_what_they_need() {
         let mut bytes = Then::new(transform, quantizer.clone()).to_bytes();
         let at = random.below(bytes.len() - 4);
         bytes[at] ^= 1 << random.below(8);
-        let end = bytes.len() - 4;
-        let checksum = crc32fast::hash(&bytes[..end]);
-        bytes[end..].copy_from_slice(&checksum.to_le_bytes());
+        common::seal(&mut bytes);
         if let Ok(quantizer) = Box::<dyn Quantizer<Code = u8>>::from_bytes(&bytes) {
             let codes = vec![0; quantizer.code_len(64)];
             let values = quantizer.dequantize::<f32>(&codes, 64);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 ///
 /// By default 64 times the bytes of the frame, and 64 MiB at least. Whatever the limit, memory grows one chunk ahead of
 /// those that have decoded, and stages take at most six times the bytes that describe them, each cosine transform 90 KB, and each
-/// table of an entropy coder 200 KB.
+/// table of an entropy coder 300 KB.
 ///
 /// ```
 /// use fewbits::{Coded, Error, Frame, Limits, Uniform};

@@ -1,27 +1,18 @@
-//! One call from values to bytes: what is asked for decides how.
+//! One call from values to bytes: what is asked for, and what was measured.
 
+use super::search::Data;
 use crate::{
     candidates::Cost,
-    codec::{Codec, Difference, Rans, RansCodec},
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
     fit::Fit,
     frame::{Frame, Limits},
-    groups::Groups,
-    kernel::exp::{exp, ln},
-    metrics::{ErrorStats, bits_per_value},
+    metrics::ErrorStats,
     non_finite::{Fate, NonFinite},
-    pipeline::{Coded, Lossless, Masked, Pipeline, saturated, seen},
-    quantizer::{BoundedQuantizer, ErrorBound, Quantizer, QuantizerExt},
+    pipeline::{Lossless, Masked, Pipeline, saturated, seen},
     target::Target,
-    then::Then,
-    transform::{Standardize, StandardizeTransform, TransformExt},
 };
-use alloc::{borrow::Cow, boxed::Box, vec, vec::Vec};
-use core::f64::consts::{LN_2, LN_10};
-
-/// The codes that everything here works with; they cost memory, not bytes.
-type Steps = BoundedQuantizer<u32>;
+use alloc::{borrow::Cow, vec::Vec};
 
 /// How values are compressed, and what the frame costs.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +28,7 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compressed {
     bytes: Vec<u8>,
-    report: Report,
+    pub(super) report: Report,
 }
 
 impl Compressed {
@@ -79,10 +70,10 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 
 /// Settings of [`compress`].
 ///
-/// Values get equal steps, one width for all, about their mean where that is far from zero; codes are differences of neighbours where that is smaller, and entropy
-/// coded. A target that is an error decides the step; for one that is a size, the finest step is sought that is small
-/// enough: 3 to 30 rounds of encoding, mostly below 10. Where the lossless frame is no larger, or small enough, it is taken. Frames are cut
-/// into chunks of 2^18 values, which decode alone.
+/// Values get equal steps, one width for all, about their mean where that is far from zero; codes are differences of
+/// neighbours where that is smaller, and entropy coded. A target that is an error decides the step; for one that is a
+/// size, the finest step is sought that is small enough: up to 31 rounds of encoding. Where the lossless frame is no
+/// larger, or small enough, it is taken. Frames are cut into chunks of 2^18 values, which decode alone.
 ///
 /// Memory beside input and output: 16 to 60 bytes a value, more the finer the steps. A size that cannot be reached is an
 /// error ([`Error::OutOfReach`]) that says what can. Errors are always within the target, sizes at or below it; what a policy
@@ -90,9 +81,9 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 /// [`decompress_within`](crate::decompress_within).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compressor {
-    target: Target,
+    pub(super) target: Target,
     policy: NonFinite,
-    shape: Vec<usize>,
+    pub(super) shape: Vec<usize>,
 }
 
 impl Compressor {
@@ -142,7 +133,7 @@ impl Compressor {
             Cow::Owned(saturated(self.policy, values)?)
         };
         let present = self.policy.present(&values)?;
-        let exact = self.finish(&values, Lossless.fit(&values)?, "lossless")?;
+        let exact = self.finish(&values, &Lossless.fit(&values)?, "lossless")?;
         // Nothing to lose, or a size that takes all.
         let whole = present.is_empty() || self.target == Target::Lossless;
         if whole || (self.target.is_rate() && exact.report.cost.meets_target) {
@@ -184,151 +175,22 @@ impl Compressor {
         Err(Error::OutOfReach { what, wanted, reached })
     }
 
-    /// The mean of values that are far from zero, and their deviations from it: levels are best where values are. Bounds on
-    /// single values are those of values as they are.
-    fn mean<T: Element>(&self, present: &[T]) -> Result<Option<(StandardizeTransform, Vec<f32>)>> {
-        let bounded = matches!(
-            self.target,
-            Target::MaxError(_) | Target::MaxErrorOfRange(_) | Target::PointwiseRelative(_) | Target::Lossless
-        );
-        let both = Standardize::new().fit(present)?;
-        let (mean, deviation) = (both.means()[0], both.scales()[0]);
-        if bounded || mean.abs() <= deviation {
-            return Ok(None);
-        }
-        let mean = StandardizeTransform::new(Groups::tensor(), vec![mean], Vec::new())?;
-        let mut wide = vec![0.0; present.len()];
-        T::widen_into(present, &mut wide)?;
-        let deviations = mean.forward(&wide)?;
-        Ok(Some((mean, deviations)))
-    }
-
-    /// The step follows from the error.
-    fn bound<T: Element>(&self, present: &[T]) -> Result<ErrorBound> {
-        Ok(match self.target {
-            Target::Sqnr(decibels) => {
-                // Beyond 6,000 dB there is nothing.
-                let part = exp(-decibels.clamp(-6000.0, 6000.0) / 20.0 * LN_10);
-                ErrorBound::rmse((sizes(present)?.rms * part).min(f64::MAX))
-            }
-            Target::Psnr(decibels) => ErrorBound::psnr_db(decibels.clamp(-1000.0, 1000.0)),
-            Target::Rms(most) => ErrorBound::rmse(most),
-            Target::MaxErrorOfRange(most) => ErrorBound::max_error_of_range(most),
-            // Twice the value is all that there is to lose, and signs are kept.
-            Target::PointwiseRelative(most) => ErrorBound::max_relative_error(most.min(1.0 - f64::EPSILON)),
-            Target::MaxError(most) => ErrorBound::max_abs_error(most),
-            Target::BitsPerValue(_) | Target::Bytes(_) | Target::Lossless => ErrorBound::max_abs_error(0.0),
-        })
-    }
-
-    /// The finest step whose frame is small enough.
-    fn rate<T: Element>(&self, data: &Data<'_, T>) -> Result<Compressed> {
-        const ROUNDS: usize = 30;
-        let wanted = match self.target {
-            Target::Bytes(most) => bits_per_value(most, data.values.len()),
-            Target::BitsPerValue(bits) => bits,
-            _ => return Err(Error::Unsuited { setting: "target", remedy: "pass a size" }),
-        };
-        let sizes = data.mean.as_ref().map_or_else(|| sizes(data.present), |(_, deviations)| sizes(deviations));
-        let Sizes { rms, range, largest } = sizes?;
-        // Bounds as logarithms: from finer than needed to one level, which is zero.
-        let log2 = |x: f64| ln(x.max(f64::MIN_POSITIVE)) / LN_2;
-        let within = |log: f64| ErrorBound::max_abs_error(exp(log.clamp(-1000.0, 1000.0) * LN_2));
-        let one_level = log2(range.max(largest)) + 1.0;
-        let (mut fine, mut coarse) = (one_level - 40.0, one_level);
-        let mut best = self.frame(data, &within(coarse))?;
-        if !best.report.cost.meets_target {
-            return Ok(best);
-        }
-        // Of Gaussian values, by the entropy of equal steps.
-        let mut at = log2(rms) + 1.05 - wanted;
-        for round in 0..ROUNDS {
-            // Every third time, and where the rule of thumb below leads out of what is known, halfway.
-            let inside = fine < at && at < coarse && round % 3 < 2;
-            at = if inside { at } else { 0.5 * (fine + coarse) };
-            let found = self.frame(data, &within(at))?;
-            let bits = found.report.cost.bits_per_value();
-            if found.report.cost.meets_target {
-                coarse = at;
-                // Where levels are few, finer steps may be worse.
-                best = if found.report.cost.stats.mse() < best.report.cost.stats.mse() { found } else { best };
-                if bits > 0.994 * wanted {
-                    break;
-                }
-            } else {
-                fine = at;
-            }
-            if coarse - fine < 1.0 / 4096.0 {
-                // The size jumps here.
-                break;
-            }
-            // A bit more for half the step, and a hair below what is wanted.
-            at += bits - 0.998 * wanted;
-        }
-        Ok(best)
-    }
-
-    /// A frame of equal steps, predicted where that is smaller.
-    fn frame<T: Element>(&self, data: &Data<'_, T>, bound: &ErrorBound) -> Result<Compressed> {
-        match &data.mean {
-            None => self.coded::<T, Steps>(data, bound.fit(data.present)?),
-            Some((mean, deviations)) => self.coded(data, Then::new(mean.clone(), bound.fit(deviations)?)),
-        }
-    }
-
-    fn coded<T: Element, Q>(&self, data: &Data<'_, T>, quantizer: Q) -> Result<Compressed>
-    where
-        Q: Quantizer<Code = u32> + 'static,
-    {
-        let codes = quantizer.quantize(data.finite)?;
-        // Chunks of masked values may have other codes.
-        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
-        let mut best = (stretch_len(&codes, &plain)?, None);
-        for (method, map) in self.predictors(&quantizer)? {
-            let codec = Then::new(map, Rans::new()).fit(&codes)?;
-            let bytes = stretch_len(&codes, &codec)?;
-            if bytes < best.0 {
-                best = (bytes, Some((method, codec)));
-            }
-        }
-        match best.1 {
-            None => self.finish(data.values, Coded::new(quantizer, plain), "equal steps, entropy coded"),
-            Some((method, codec)) => self.finish(data.values, Coded::new(quantizer, codec), method),
-        }
-    }
-
-    fn predictors<Q: Quantizer<Code = u32>>(&self, quantizer: &Q) -> Result<Vec<(&'static str, Difference<u32>)>> {
-        let line = Difference::of(quantizer)?;
-        let mut predictors = vec![
-            ("equal steps, differences, entropy coded", line.clone()),
-            ("equal steps, differences of differences, entropy coded", line.clone().order(2)?),
-        ];
-        let axes: Vec<usize> = (0..self.shape.len()).filter(|&axis| self.shape[axis] > 1).collect();
-        if axes.len() > 1 && !self.shape.contains(&0) {
-            // The nearest axes, as many as can be.
-            let near = axes.iter().rev().take(4);
-            let field = near.into_iter().try_fold(line, |map, &axis| map.along(&self.shape, axis))?;
-            let again = field.clone().order(2)?;
-            predictors.push(("equal steps, differences along all axes, entropy coded", field));
-            predictors.push(("equal steps, differences of differences along all axes, entropy coded", again));
-        }
-        Ok(predictors)
-    }
-
-    /// A frame of a pipeline, measured.
-    fn finish<T: Element, P: Pipeline + 'static>(
+    /// A frame of a pipeline for the values that no mask keeps out.
+    pub(super) fn masked<T: Element, P: Pipeline>(
         &self,
         values: &[T],
         pipeline: P,
         method: &'static str,
     ) -> Result<Compressed> {
-        // Lossless bytes hold what a mask would.
-        let pipeline: Box<dyn Pipeline> = if self.policy.masks() && method != "lossless" {
-            Box::new(Masked::new(self.policy, pipeline))
-        } else {
-            Box::new(pipeline)
-        };
-        let bytes = Frame::encode(&pipeline, values)?;
+        if self.policy.masks() {
+            return self.finish(values, &Masked::new(self.policy, pipeline), method);
+        }
+        self.finish(values, &pipeline, method)
+    }
+
+    /// A frame of a pipeline, measured.
+    fn finish<T: Element, P: Pipeline>(&self, values: &[T], pipeline: &P, method: &'static str) -> Result<Compressed> {
+        let bytes = Frame::encode(pipeline, values)?;
         // As a receiver decodes it.
         let restored: Vec<T> = Frame::parse(&bytes)?.decode_within(Limits::none())?;
         let exact = T::as_bytes(values) == T::as_bytes(&restored);
@@ -349,35 +211,4 @@ impl Compressor {
         let cost = Cost { bytes: bytes.len(), values: values.len(), stats, meets_target };
         Ok(Compressed { bytes, report: Report { cost, method } })
     }
-}
-
-/// What is compressed, in the forms that are needed.
-struct Data<'a, T> {
-    values: &'a [T],
-    /// Those that are not masked.
-    present: &'a [T],
-    /// With others in place of those that are.
-    finite: &'a [T],
-    mean: Option<(StandardizeTransform, Vec<f32>)>,
-}
-
-/// How large values are.
-struct Sizes {
-    rms: f64,
-    range: f64,
-    largest: f64,
-}
-
-fn sizes<T: Element>(values: &[T]) -> Result<Sizes> {
-    let stats = ErrorStats::measure(values, &vec![T::default(); values.len()])?;
-    Ok(Sizes { rms: stats.rmse(), range: stats.range(), largest: stats.max_abs_error() })
-}
-
-/// Bytes of a stretch of codes from the middle.
-fn stretch_len<K: Codec<Code = u32>>(codes: &[u32], codec: &K) -> Result<usize> {
-    const STRETCH: usize = 1 << 17;
-    let len = codes.len().min(STRETCH);
-    let start = (codes.len() - len) / 2;
-    let mut bytes = vec![0; codec.max_encoded_len(len)];
-    codec.encode_at(start, &codes[start..start + len], &mut bytes)
 }

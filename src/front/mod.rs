@@ -1,6 +1,7 @@
 //! The front door: one call from values to bytes, and one back.
 
 mod compressor;
+mod search;
 
 pub use compressor::{Compressed, Compressor, Report, compress};
 

@@ -9,10 +9,8 @@ use crate::{
     fit::Fit,
     groups::{Granularity, Groups},
     kernel::sums::sums,
-    wire::Reader,
 };
 use alloc::{vec, vec::Vec};
-use half::{bf16, f16};
 use num_traits::Float;
 
 /// Settings of `c = (x - m) / s`, with the mean `m` and the standard deviation `s` of all values, of each block or of each
@@ -90,11 +88,7 @@ impl Standardize {
 
     /// A parameter of a group as it will be stored.
     fn stored(&self, what: &'static str, index: usize, value: f64) -> Result<f64> {
-        let stored = match self.stored_as {
-            DType::F32 => f64::from(value as f32),
-            DType::F16 => f16::from_f64(value).into(),
-            DType::Bf16 => bf16::from_f64(value).into(),
-        };
+        let stored = self.stored_as.round(value);
         let allowed = "numbers within the type that they are stored as, or another type";
         if stored.is_finite() { Ok(stored) } else { Err(Error::Parameter { what, index, value, allowed }) }
     }
@@ -274,30 +268,16 @@ impl Standardize {
     /// What values are divided by: the root of their mean square about the stored mean. Not much more than the deviation,
     /// which would be lost behind it.
     fn scale(&self, group: usize, square: f64, variance: f64) -> Result<f64> {
-        // Of equal values any scale will do.
-        if variance == 0.0 {
-            let alike = Float::sqrt(square);
-            let stored = self.stored("scales", group, alike)?.max(smallest(self.stored_as));
-            return Ok(if alike == 0.0 { 1.0 } else { stored });
+        if square == 0.0 {
+            return Ok(1.0);
         }
-        let stored = self.stored("scales", group, Float::sqrt(square))?.max(smallest(self.stored_as));
-        if stored * stored <= 4.0 * variance.max(0.0) {
+        let stored = self.stored("scales", group, Float::sqrt(square))?.max(self.stored_as.smallest());
+        // Of equal values any scale will do.
+        if variance == 0.0 || stored * stored <= 4.0 * variance.max(0.0) {
             return Ok(stored);
         }
-        let stored_as = match self.stored_as {
-            DType::F32 => "f32",
-            DType::F16 => "f16",
-            DType::Bf16 => "bf16",
-        };
-        Err(Error::ScaleOutOfRange { group, scale: Float::sqrt(variance.max(0.0)), stored_as })
-    }
-}
-
-fn smallest(stored_as: DType) -> f64 {
-    match stored_as {
-        DType::F32 => f32::from_bits(1).into(),
-        DType::F16 => f16::from_bits(1).into(),
-        DType::Bf16 => bf16::from_bits(1).into(),
+        let (scale, stored_as) = (Float::sqrt(variance.max(0.0)), self.stored_as.name());
+        Err(Error::ScaleOutOfRange { group, scale, stored_as })
     }
 }
 
@@ -321,11 +301,7 @@ impl Describe for StandardizeTransform {
             self.groups.write(out);
         });
         for &x in self.means.iter().chain(&self.scales) {
-            match self.stored_as {
-                DType::F32 => out.side().f32(x),
-                DType::F16 => out.side().bytes(&f16::from_f32(x).to_le_bytes()),
-                DType::Bf16 => out.side().bytes(&bf16::from_f32(x).to_le_bytes()),
-            }
+            self.stored_as.write(x, &mut out.side());
         }
     }
 }
@@ -341,14 +317,9 @@ impl Restore for StandardizeTransform {
                 return Ok(Vec::new());
             }
             let mut side = stages.side(groups.count().saturating_mul(stored_as.size()))?;
-            let number = |side: &mut Reader<'_>| match stored_as {
-                DType::F32 => side.f32(),
-                DType::F16 => Ok(f16::from_le_bytes([side.u8()?, side.u8()?]).to_f32()),
-                DType::Bf16 => Ok(bf16::from_le_bytes([side.u8()?, side.u8()?]).to_f32()),
-            };
             let mut numbers = Vec::with_capacity(groups.count());
             for _ in 0..groups.count() {
-                numbers.push(number(&mut side)?);
+                numbers.push(stored_as.read(&mut side)?);
             }
             Ok(numbers)
         };

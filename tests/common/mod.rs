@@ -317,3 +317,25 @@ pub fn all_f16() -> Vec<f16> {
 pub fn to_bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
+
+/// Makes the checksum at the end of parameters that of the bytes before it.
+pub fn seal(parameters: &mut [u8]) {
+    let (checked, checksum) = parameters.split_at_mut(parameters.len() - 4);
+    checksum.copy_from_slice(&crc32fast::hash(checked).to_le_bytes());
+}
+
+/// A gradient is, within 1e-4, that of `surrogate` by finite differences, and not that of the identity everywhere.
+pub fn check_gradient(values: &[f32], upstream: &[f32], gradient: &[f32], surrogate: impl Fn(&[f64]) -> f64) {
+    let mut clipped = false;
+    for j in 0..values.len() {
+        let at = |change: f64| {
+            let mut values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
+            values[j] += change;
+            surrogate(&values)
+        };
+        let difference = (at(1e-6) - at(-1e-6)) / 2e-6;
+        assert!((f64::from(gradient[j]) - difference).abs() < 1e-4, "value {j}: {} for {difference}", gradient[j]);
+        clipped |= (gradient[j] - upstream[j]).abs() > 1e-3;
+    }
+    assert!(clipped, "nothing was clipped");
+}
