@@ -7,8 +7,8 @@ mod common;
 use alloc::{Counting, allocations};
 use common::{Random, SCALE_TYPES, all_f16, data_sets, gaussian, to_bits};
 use fewbits::{
-    Blocks, Describe, Element, Error, Fit, Frame, FrameWriter, Grid, Pipeline, PipelineExt, QuantizerExt, Restore,
-    ScaleType, Uniform, bf16, f16,
+    Blocks, Describe, Element, Error, Fit, Frame, FrameWriter, Grid, Masked, NonFinite, Pipeline, PipelineExt,
+    QuantizerExt, Restore, ScaleType, Uniform, bf16, f16,
 };
 
 #[global_allocator]
@@ -179,5 +179,19 @@ fn levels_on_one_side_reach_the_largest_f32() {
         let restored: Vec<f32> = blocks.decode(&blocks.encode(&values).unwrap(), 4).unwrap();
         assert!(restored.iter().all(|x| x.is_finite()), "{restored:?}");
         assert!(restored[0] >= 0.5 * f32::MAX);
+    }
+}
+
+/// Nothing would be written that a reader refuses, even where a mask leaves no block.
+#[test]
+fn scales_in_two_levels_are_refused_without_blocks_too() {
+    for scale_type in [ScaleType::U8, ScaleType::E4M3] {
+        let blocks = Blocks::uniform(4, 8).unwrap().scale_type(scale_type);
+        let masked = Masked::new(NonFinite::keep(), blocks);
+        for values in [&[][..], &[f32::NAN; 3], &[1.0]] {
+            assert!(matches!(Frame::encode(&blocks, values), Err(Error::Unsuited { .. })));
+            assert!(matches!(Frame::encode(&masked, values), Err(Error::Unsuited { .. })));
+            assert!(matches!(masked.encode(values), Err(Error::Unsuited { .. })));
+        }
     }
 }

@@ -4,6 +4,8 @@
 #[path = "common/alloc.rs"]
 mod alloc;
 mod common;
+#[path = "common/mend.rs"]
+mod mend;
 
 use alloc::{Counting, peak_bytes};
 use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
@@ -12,6 +14,7 @@ use fewbits::{
     Limits, Lossless, PcaTransform, PipelineExt, Quantizer, Restore, ScaleType, Then, Uniform, UniformQuantizer, bf16,
     f16,
 };
+use mend::mend;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -106,56 +109,6 @@ fn every_flipped_bit_is_an_error() {
             assert!(decode(&damaged).is_err(), "bit {bit} of {frame:?}");
         }
     }
-}
-
-/// Makes the checksums right again, as far as the damaged bytes can still be read as a frame.
-///
-/// The layout is walked here once more, by hand, so that the library is not asked to help against itself.
-fn mend(bytes: &mut [u8]) {
-    fn varint(bytes: &[u8], at: &mut usize) -> Option<usize> {
-        let mut x = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = *bytes.get(*at)?;
-            *at += 1;
-            x |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return usize::try_from(x).ok();
-            }
-        }
-        None
-    }
-    fn put(bytes: &mut [u8], from: usize, to: usize) -> Option<()> {
-        let checksum = crc32fast::hash(bytes.get(from..to)?);
-        bytes.get_mut(to..to.checked_add(4)?)?.copy_from_slice(&checksum.to_le_bytes());
-        Some(())
-    }
-    fn walk(bytes: &mut [u8]) -> Option<()> {
-        let chunked = bytes.get(5)? & 0x04 != 0;
-        let mut at = 6;
-        let count = varint(bytes, &mut at)?;
-        for _section in 0..2 {
-            let len = varint(bytes, &mut at)?;
-            at = at.checked_add(len)?;
-        }
-        if !chunked {
-            let payload = varint(bytes, &mut at)?;
-            return put(bytes, 0, at.checked_add(payload)?);
-        }
-        let table_len = varint(bytes, &mut at)?;
-        let (mut table, table_end) = (at, at.checked_add(table_len)?);
-        at = table_end;
-        varint(bytes, &mut at)?;
-        put(bytes, 0, at)?;
-        let chunk_len = varint(bytes, &mut table)?.max(1);
-        let mut stream = at + 4;
-        for _chunk in 0..count.div_ceil(chunk_len) {
-            let len = varint(bytes, &mut table)?;
-            put(bytes, stream, stream.checked_add(len)?)?;
-            stream += len + 4;
-        }
-        Some(())
-    }
-    walk(bytes);
 }
 
 /// Damaged bytes, mended: any result but a panic, within the memory they can ask for.

@@ -241,6 +241,11 @@ impl<L: Levels> Pipeline for Blocks<L> {
         self.block
     }
 
+    /// Any number; but behind a mask that leaves nothing, no block would say that scales cannot be stored.
+    fn check_len(&self, _values: usize) -> Result<()> {
+        self.check_scale_type()
+    }
+
     fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
         each_element!(Values, values => self.encode_values(start, values, bytes))
     }
