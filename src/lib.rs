@@ -65,7 +65,7 @@ pub use quantizer::{
     ScaleType, Scaled, Scales, Uniform, UniformQuantizer,
 };
 
-pub use codec::{BitPack, CodeMap, CodeMapExt, Codec, CodecExt, Difference, Rans, RansCodec};
+pub use codec::{BitPack, ByteShuffle, CodeMap, CodeMapExt, Codec, CodecExt, Difference, Rans, RansCodec, ZigZag};
 
 /// Below the entropy coder: tables and payloads alone.
 pub mod rans {

@@ -8,10 +8,10 @@ mod common;
 
 use common::{gaussian, orthonormal};
 use fewbits::{
-    Affine, AffineQuantizer, BitPack, Blocks, Code, Codebook, Coded, Compand, DType, Dct, Describe, Difference,
-    Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked, Minifloat,
-    NonFinite, PcaTransform, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType,
-    Seed, Standardize, Then, Uniform, bf16, f16, rans::Table,
+    Affine, AffineQuantizer, BitPack, Blocks, ByteShuffle, Code, Codebook, Coded, Compand, DType, Dct, Describe,
+    Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked,
+    Minifloat, NonFinite, PcaTransform, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale,
+    ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16, f16, rans::Table,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -106,6 +106,21 @@ fn coded_14(values: &[f32]) -> Vec<u8> {
     let symbols = [50, 900, 4000, 6000, 4000, 1000].into_iter().enumerate();
     let table = Table::from_frequencies(14, 3, 0, symbols.map(|(i, f)| (i as u32, f)).collect()).unwrap();
     Frame::encode(&Coded::new(quantizer, RansCodec::new(table).unwrap()), values).unwrap()
+}
+
+/// Small values of a wide quantizer in few bits, about a code that is not the middle.
+fn folded(values: &[f32]) -> Vec<u8> {
+    let quantizer = Uniform::new(12).codes::<u16>().fit_range(-20.0, 20.0).unwrap();
+    let map = ZigZag::of(&quantizer).unwrap().centre(2000).unwrap();
+    Frame::encode(&Coded::new(quantizer, Then::new(map, BitPack::new(11).unwrap())), values).unwrap()
+}
+
+/// Triples, cut within one, in front of differences.
+fn shuffled(values: &[f32]) -> Vec<u8> {
+    let quantizer = Uniform::new(8).fit(values).unwrap();
+    let inner = Then::new(Difference::of(&quantizer).unwrap(), BitPack::of(&quantizer));
+    let codec = Then::new(ByteShuffle::of(&quantizer, 3).unwrap(), inner);
+    FrameWriter::new(&Coded::new(quantizer, codec)).chunk_len(100).encode(values).unwrap()
 }
 
 /// 255 levels in a line: an odd number of codes.
@@ -329,6 +344,8 @@ fn newest_of_composed() -> Vec<(&'static str, Vec<u8>)> {
         ("power-uniform-10", packed(&Then::new(Compand::Power(0.4), Uniform::new(10).codes::<u16>()), &data)),
         ("mu-law-uniform-10", packed(&Then::new(Compand::MuLaw(40.0), Uniform::new(10).codes::<u16>()), &data)),
         ("differences-8", differences(&data)),
+        ("folded-12-in-11-bits", folded(&data)),
+        ("shuffled-3-differences-8-chunked", shuffled(&data)),
         ("rans-uniform-6-chunked", coded(&long, 500, 300)),
         ("rans-uniform-6-2-lanes", coded(&gaussian(14_000, 97), 10_000, 1 << 20)),
         ("rans-uniform-6-bf16", coded(&brains, 100, 1000)),

@@ -1,6 +1,9 @@
 //! Prediction from neighbours: codes of smooth data become small ones.
 
-use super::CodeMap;
+use super::{
+    CodeMap,
+    map::{last_code, read_last},
+};
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
@@ -57,13 +60,7 @@ impl<C: Code> Difference<C> {
 
     /// First differences of codes below `level_count` that lie in a line.
     pub fn new(level_count: u32) -> Result<Self> {
-        match level_count.checked_sub(1) {
-            Some(last) if u64::from(last) >> C::BITS == 0 => {
-                Ok(Self { last, order: 1, axes: Vec::new(), code: PhantomData })
-            }
-            Some(_) => Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS }),
-            None => Err(Error::Setting { name: "level_count", value: 0.0, allowed: "1 level or more" }),
-        }
+        Ok(Self { last: last_code::<C>(level_count)?, order: 1, axes: Vec::new(), code: PhantomData })
     }
 
     /// First differences of a quantizer's codes.
@@ -246,10 +243,7 @@ impl<C: Code> Describe for Difference<C> {
 impl<C: Code> Restore for Difference<C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         stages.stage(Self::TAG, "differences of codes", |bytes| {
-            let last = bytes.varint()?;
-            if last >= u64::from(u32::MAX) {
-                return Err(Error::Corrupt { what: "largest code", found: last });
-            }
+            let level_count = read_last(bytes)?;
             let (order, axes) = (bytes.u8()?, bytes.size()?);
             if !matches!(order, 1 | 2) {
                 return Err(Error::Corrupt { what: "order of differences", found: order.into() });
@@ -257,7 +251,7 @@ impl<C: Code> Restore for Difference<C> {
             if axes > MOST_AXES {
                 return Err(Error::Corrupt { what: "axes of differences", found: axes as u64 });
             }
-            let mut difference = Self::new(last as u32 + 1)?;
+            let mut difference = Self::new(level_count)?;
             difference.order = order;
             for _ in 0..axes {
                 difference.axes.push(Groups::read_axis(bytes)?);

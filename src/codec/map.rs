@@ -3,7 +3,8 @@
 use crate::{
     code::Code,
     description::Describe,
-    error::{Result, same_length},
+    error::{Error, Result, same_length},
+    wire::Reader,
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt::Debug;
@@ -30,7 +31,8 @@ pub trait CodeMap: Describe + Debug + Send + Sync {
     /// Codes are below this, in both directions.
     fn level_count(&self) -> u32;
 
-    /// What has to be remembered from one piece of a stream to the next; 0 if codes do not depend on others.
+    /// What has to be remembered from one piece of a stream to the next; 0 if codes do not depend on others, `usize::MAX`
+    /// if a stream has to be whole.
     fn history_len(&self) -> usize;
 }
 
@@ -87,3 +89,19 @@ macro_rules! forward {
     )*};
 }
 forward!(&M, Box<M>);
+
+/// The largest of `level_count` codes, which `C` has to hold.
+pub(super) fn last_code<C: Code>(level_count: u32) -> Result<u32> {
+    match level_count.checked_sub(1) {
+        Some(last) if u64::from(last) >> C::BITS == 0 => Ok(last),
+        Some(_) => Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS }),
+        None => Err(Error::Setting { name: "level_count", value: 0.0, allowed: "1 level or more" }),
+    }
+}
+
+/// The number of codes, of which the largest was stored.
+pub(super) fn read_last(bytes: &mut Reader<'_>) -> Result<u32> {
+    let last = bytes.varint()?;
+    let level_count = u32::try_from(last).ok().and_then(|last| last.checked_add(1));
+    level_count.ok_or(Error::Corrupt { what: "largest code", found: last })
+}

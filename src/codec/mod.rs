@@ -4,12 +4,16 @@ mod bitpack;
 mod difference;
 mod map;
 pub(crate) mod rans;
+mod shuffle;
 mod then;
+mod zigzag;
 
 pub use bitpack::BitPack;
 pub use difference::Difference;
 pub use map::{CodeMap, CodeMapExt};
 pub use rans::{Rans, RansCodec};
+pub use shuffle::ByteShuffle;
+pub use zigzag::ZigZag;
 
 use crate::{
     code::Code,

@@ -2,7 +2,7 @@
 
 use crate::{
     code::Code,
-    codec::{BitPack, CodeMap, Codec, Difference, RansCodec},
+    codec::{BitPack, ByteShuffle, CodeMap, Codec, Difference, RansCodec, ZigZag},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Blocks, Coded, LosslessPipeline, Masked, Pipeline},
@@ -72,6 +72,8 @@ impl<C: Code> Restore for Box<dyn CodeMap<Code = C>> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         match stages.clone().next()?.0 {
             DIFFERENCE => Ok(Box::new(Difference::<C>::restore(stages)?)),
+            ZIGZAG => Ok(Box::new(ZigZag::<C>::restore(stages)?)),
+            BYTE_SHUFFLE => Ok(Box::new(ByteShuffle::<C>::restore(stages)?)),
             tag => Err(unknown(tag, "a built-in map of codes")),
         }
     }
@@ -116,13 +118,15 @@ fn coded<C: Code>(stages: &mut Stages<'_>) -> Result<Box<dyn Pipeline>> {
 }
 
 const DIFFERENCE: u8 = Difference::<u8>::TAG;
+const ZIGZAG: u8 = ZigZag::<u8>::TAG;
+const BYTE_SHUFFLE: u8 = ByteShuffle::<u8>::TAG;
 
 fn is_transform(tag: u8) -> bool {
     matches!(tag, Hadamard::TAG | Dct::TAG | StandardizeTransform::TAG | CompandTransform::TAG | PcaTransform::TAG)
 }
 
 fn is_code_map(tag: u8) -> bool {
-    tag == DIFFERENCE
+    matches!(tag, DIFFERENCE | ZIGZAG | BYTE_SHUFFLE)
 }
 
 /// Stages in a row are not so many that their windows could fill a stack.

@@ -4,9 +4,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
 use fewbits::{
-    Affine, BitPack, Codebook, Codec, Compand, DType, Dct, Difference, Error, ErrorBound, Fit, Grid, Hadamard, KMeans,
-    Minifloat, Quantile, Quantizer, Range, Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform,
-    f16,
+    Affine, BitPack, ByteShuffle, Codebook, Codec, Compand, DType, Dct, Difference, Error, ErrorBound, Fit, Grid,
+    Hadamard, KMeans, Minifloat, Quantile, Quantizer, Range, Rans, Result, Rounding, Scale, ScaleType, Seed,
+    Standardize, Then, Uniform, ZigZag, f16,
 };
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
@@ -211,6 +211,10 @@ pub fn codecs(level_count: u32) -> Vec<(String, AnyCodec)> {
     {
         codecs.push((format!("differences, {name}"), Box::new(Then::new(map, packed(narrowest)))));
     }
+    let centred = ZigZag::new(level_count).unwrap().centre(level_count / 3).unwrap();
+    codecs.push(("folded".to_owned(), Box::new(Then::new(centred, packed(narrowest)))));
+    let planes = ByteShuffle::new(level_count, 3).unwrap();
+    codecs.push(("shuffled".to_owned(), Box::new(Then::new(planes, packed(narrowest)))));
     codecs
 }
 

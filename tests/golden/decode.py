@@ -686,6 +686,38 @@ def read_differences(parameters):
     return undo
 
 
+def read_folded(parameters):
+    n, centre = parameters.varint() + 1, parameters.varint()
+    assert parameters.finished() and centre < n < 2**32
+    reach = min(centre, n - 1 - centre)
+
+    def unfolded(c):
+        if c <= 2 * reach:
+            return centre - (c + 1) // 2 if c & 1 else centre + c // 2
+        return centre + c - reach if reach == centre else centre - (c - reach)
+
+    def undo(_, codes):
+        assert all(c < n for c in codes)
+        return [unfolded(c) for c in codes]
+
+    return undo
+
+
+def read_shuffled(parameters):
+    n, size = parameters.varint() + 1, parameters.varint()
+    assert parameters.finished() and n < 2**32 and 2 <= size <= 256
+
+    def undo(first, codes):
+        assert all(c < n for c in codes)
+        order = sorted(range(len(codes)), key=lambda i: ((first + i) % size, i))
+        return [c for _, c in sorted(zip(order, codes))]
+
+    return undo
+
+
+MAPS = {0x31: read_differences, 0x32: read_folded, 0x33: read_shuffled}
+
+
 def decode(data):
     frame = Reader(data)
     assert frame.bytes(4) == b"fewb" and frame.u8() == 0
@@ -738,9 +770,8 @@ def decode(data):
     else:
         value, bound = read_quantizer(stages, side)
         maps = []
-        while stages.data[stages.at] == 0x31:
-            assert stages.u8() == 0x31
-            maps.append(read_differences(stages.section()))
+        while stages.data[stages.at] in MAPS:
+            maps.append(MAPS[stages.u8()](stages.section()))
         codes = read_codec(stages)
 
         def values(first, data, number):
