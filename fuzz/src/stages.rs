@@ -2,9 +2,9 @@
 
 use arbitrary::Unstructured;
 use fewbits::{
-    Affine, BitPack, Blocks, Code, Codebook, Codec, Coded, Compand, DType, Dct, Difference, Element, ErrorBound, Fit,
-    Grid, Hadamard, KMeans, Lossless, Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer, QuantizerExt, Range,
-    Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, bf16,
+    Affine, BitPack, Blocks, ByteShuffle, Code, Codebook, Codec, Coded, Compand, DType, Dct, Difference, Element,
+    ErrorBound, Fit, Grid, Hadamard, KMeans, Lossless, Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer,
+    QuantizerExt, Range, Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16,
 };
 
 /// A number below `n`; 0 where the input has ended.
@@ -56,6 +56,14 @@ where
         3 => {
             let inner = Then::new(Difference::new(level_count)?, plain);
             Box::new(Then::new(Difference::new(level_count)?.along(&shape, 1)?.order(2)?, inner))
+        }
+        4 => Box::new(Then::new(
+            ZigZag::new(level_count)?.centre(u.int_in_range(0..=level_count - 1).unwrap_or(0))?,
+            plain,
+        )),
+        5 => {
+            let inner = Then::new(ZigZag::new(level_count)?, plain);
+            Box::new(Then::new(ByteShuffle::new(level_count, shape[1] + 1)?, inner))
         }
         _ => plain,
     })
