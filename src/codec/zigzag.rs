@@ -120,10 +120,8 @@ impl<C: Code> Restore for ZigZag<C> {
         stages.stage(Self::TAG, "folded codes", |bytes| {
             let (level_count, centre) = (read_last(bytes)?, bytes.varint()?);
             let corrupt = Error::Corrupt { what: "centre of folded codes", found: centre };
-            Self::new(level_count)?.centre(u32::try_from(centre).map_err(|_| corrupt.clone())?).map_err(|error| {
-                // Widths are told apart from damage, so that a reader can try wider codes.
-                if matches!(error, Error::Setting { .. }) { corrupt } else { error }
-            })
+            // No code is as large as what stands for those beyond u32.
+            Self::new(level_count)?.centre(u32::try_from(centre).unwrap_or(u32::MAX)).map_err(|_| corrupt)
         })
     }
 }

@@ -24,7 +24,7 @@ const EDGE: usize = 256;
 /// - for a range that cuts through a chunk of a variable rate, or through a block of more than 256 values: memory for the
 ///   chunk or the block, within default [`Limits`];
 /// - for transforms whose blocks are longer than 4,096 values, as along a far axis: memory for a block;
-/// - for maps of codes that remember more than 4,096: a code for each value of a chunk.
+/// - for maps of codes that remember more than 4,096: a code for each value of a chunk, two for shuffled ones.
 #[derive(Debug, Clone)]
 pub struct FrameDecoder<'a, P> {
     frame: Frame<'a>,
