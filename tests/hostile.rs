@@ -74,12 +74,16 @@ fn frames() -> Vec<Vec<u8>> {
 fn decode(bytes: &[u8]) -> Result<usize, Error> {
     let frame = Frame::parse(bytes)?;
     let decoder = frame.decoder()?;
-    let len = match frame.dtype() {
-        fewbits::DType::F32 => decoder.decode::<f32>()?.len(),
-        fewbits::DType::F16 => decoder.decode::<f16>()?.len(),
-        _ => decoder.decode::<bf16>()?.len(),
+    let (len, finite) = match frame.dtype() {
+        fewbits::DType::F32 => decoder.decode::<f32>().map(|x| (x.len(), x.iter().all(|x| x.is_finite())))?,
+        fewbits::DType::F16 => decoder.decode::<f16>().map(|x| (x.len(), x.iter().all(|x| x.is_finite())))?,
+        _ => decoder.decode::<bf16>().map(|x| (x.len(), x.iter().all(|x| x.is_finite())))?,
     };
     assert_eq!(len, frame.len());
+    // Masks and lossless pipelines bring any bits back.
+    let mut stages = frame.stages();
+    let exact = core::iter::from_fn(|| stages.next().ok()).any(|(tag, _)| matches!(tag, 0x11 | 0x12));
+    assert!(finite || exact, "not finite");
     let _ = frame.decoder_of::<Coded<UniformQuantizer, BitPack<u8>>>();
     let mut part = [0.0_f32; 3];
     let from = len / 2;

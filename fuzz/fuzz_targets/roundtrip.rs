@@ -90,6 +90,15 @@ fn compressed<T: Element + Into<f32>>(u: &mut Unstructured<'_>, door: u8, values
             assert!(sum <= most * most * n * (1.0 + 1e-9) || sum < 1e-290);
         }
         Target::Lossless => assert!(pairs().all(|(x, y)| x.to_bits() == y.to_bits())),
+        Target::Sqnr(decibels) | Target::Psnr(decibels) => {
+            let (mut signal, mut noise, mut n) = (0.0, 0.0, 0.0);
+            for (x, y) in present() {
+                (signal, noise, n) = (signal + x * x, noise + (y - x) * (y - x), n + 1.0);
+            }
+            let peak = (high - low) * (high - low) * n;
+            let signal = if matches!(target, Target::Sqnr(_)) { signal } else { peak };
+            assert!(noise == 0.0 || 10.0 * (signal / noise).log10() >= decibels - 1e-6);
+        }
         _ => {}
     }
 }
