@@ -8,6 +8,8 @@ extern crate alloc;
 extern crate std;
 
 // The ground floor: small, and without imports from above.
+mod automaton;
+mod classes;
 mod code;
 mod description;
 mod dtype;
@@ -18,6 +20,7 @@ mod groups;
 mod kernel;
 mod memory;
 mod non_finite;
+mod rates;
 mod seed;
 mod then;
 mod wire;
@@ -34,6 +37,7 @@ mod target;
 mod candidates;
 mod front;
 
+pub use automaton::Automaton;
 pub use code::Code;
 pub use description::{Describe, Description, Restore, Stages};
 pub use dtype::DType;
@@ -46,6 +50,7 @@ pub use fit::Fit;
 pub use groups::{Granularity, Groups};
 pub use half::{bf16, f16};
 pub use non_finite::NonFinite;
+pub use rates::Rates;
 pub use seed::Seed;
 pub use then::Then;
 pub use wire::{FORMAT_VERSION, Reader, Writer};
@@ -62,10 +67,13 @@ pub use transform::{Pca, PrincipalComponents};
 pub use quantizer::{
     Affine, AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, ErrorBound, Grid, KMeans, Levels,
     Minifloat, Overflow, Quantile, Quantizer, QuantizerExt, Range, Representative, Rounding, Scale, ScaleRule,
-    ScaleType, Scaled, Scales, Uniform, UniformQuantizer,
+    ScaleType, Scaled, Scales, Trellis, TrellisQuantizer, Uniform, UniformQuantizer,
 };
 
-pub use codec::{BitPack, ByteShuffle, CodeMap, CodeMapExt, Codec, CodecExt, Difference, Rans, RansCodec, ZigZag};
+pub use codec::{
+    BitPack, ByteShuffle, CodeMap, CodeMapExt, Codec, CodecExt, ContextRans, ContextRansCodec, Difference, Rans,
+    RansCodec, ZigZag,
+};
 
 /// Below the entropy coder: tables and payloads alone.
 pub mod rans {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of quantizers. Settings and slices of any element go in, plain f64 numbers come out.
 
+mod classes;
 mod histogram;
 mod histogram_bytes;
 mod histogram_statistics;
@@ -9,6 +10,7 @@ mod method;
 mod quantiles;
 mod ranks;
 
+pub(crate) use classes::classes;
 pub use histogram::{Bucket, Histogram};
 pub use method::QuantileMethod;
 pub use quantiles::{NanPolicy, Quantiles};

@@ -11,7 +11,7 @@ mod zigzag;
 pub use bitpack::BitPack;
 pub use difference::Difference;
 pub use map::{CodeMap, CodeMapExt};
-pub use rans::{Rans, RansCodec};
+pub use rans::{ContextRans, ContextRansCodec, Rans, RansCodec};
 pub use shuffle::ByteShuffle;
 pub use zigzag::ZigZag;
 
@@ -20,6 +20,7 @@ use crate::{
     description::Describe,
     error::{Error, Result, check_piece, same_length},
     memory::filled,
+    rates::Rates,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt::Debug;
@@ -96,6 +97,12 @@ pub trait Codec: Describe + Debug + Send + Sync {
         }
         Ok(read)
     }
+
+    /// What each code costs, for quantizers that weigh errors against bits; none if it depends on more than its place and
+    /// the automaton.
+    fn rates(&self) -> Option<Rates> {
+        None
+    }
 }
 
 /// What every [`Codec`] can do, `dyn` ones included.
@@ -164,6 +171,9 @@ macro_rules! forward {
                 sink: &mut dyn FnMut(&mut [K::Code]) -> Result<()>,
             ) -> Result<usize> {
                 (**self).decode_pieces(start, bytes, count, piece, sink)
+            }
+            fn rates(&self) -> Option<Rates> {
+                (**self).rates()
             }
         }
     )*};

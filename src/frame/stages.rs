@@ -2,13 +2,13 @@
 
 use crate::{
     code::Code,
-    codec::{BitPack, ByteShuffle, CodeMap, Codec, Difference, RansCodec, ZigZag},
+    codec::{BitPack, ByteShuffle, CodeMap, Codec, ContextRansCodec, Difference, RansCodec, ZigZag},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
     pipeline::{Blocks, Coded, LosslessPipeline, Masked, Pipeline},
     quantizer::{
         AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, Grid, Minifloat, Quantizer, Scaled,
-        UniformQuantizer,
+        TrellisQuantizer, UniformQuantizer,
     },
     then::Then,
     transform::{CompandTransform, Dct, Hadamard, PcaTransform, StandardizeTransform, Transform},
@@ -19,6 +19,7 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const SCALED: u8 = Scaled::<Grid>::TAG;
         const AFFINE: u8 = AffineQuantizer::<u8>::TAG;
+        const TRELLIS: u8 = TrellisQuantizer::<u8>::TAG;
         const BOUNDED: u8 = BoundedQuantizer::<u8>::TAG;
         let mut ahead = stages.clone();
         let (tag, _) = ahead.next()?;
@@ -32,6 +33,7 @@ impl<C: Code> Restore for Box<dyn Quantizer<Code = C>> {
                 check_depth(stages.clone(), is_transform, "transforms in a row")?;
                 Ok(Box::new(Then::<Box<dyn Transform>, Self>::restore(stages)?))
             }
+            (TRELLIS, _) => Ok(Box::new(TrellisQuantizer::<C>::restore(stages)?)),
             (BOUNDED, _) => Ok(Box::new(BoundedQuantizer::<C>::restore(stages)?)),
             (AFFINE, _) => Ok(Box::new(AffineQuantizer::<C>::restore(stages)?)),
             _ => Err(unknown(tag, "a built-in quantizer")),
@@ -56,9 +58,11 @@ impl<C: Code> Restore for Box<dyn Codec<Code = C>> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const BIT_PACK: u8 = BitPack::<u8>::TAG;
         const RANS: u8 = RansCodec::<u8>::TAG;
+        const CONTEXTS: u8 = ContextRansCodec::<u8>::TAG;
         match stages.clone().next()?.0 {
             BIT_PACK => Ok(Box::new(BitPack::<C>::restore(stages)?)),
             RANS => Ok(Box::new(RansCodec::<C>::restore(stages)?)),
+            CONTEXTS => Ok(Box::new(ContextRansCodec::<C>::restore(stages)?)),
             tag if is_code_map(tag) => {
                 check_depth(stages.clone(), is_code_map, "maps of codes in a row")?;
                 Ok(Box::new(Then::<Box<dyn CodeMap<Code = C>>, Self>::restore(stages)?))

@@ -14,3 +14,4 @@ pub(crate) mod hadamard;
 pub(crate) mod order;
 pub(crate) mod scale;
 pub(crate) mod sums;
+pub(crate) mod trellis;

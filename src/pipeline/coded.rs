@@ -11,6 +11,7 @@ use crate::{
     non_finite::NonFinite,
     quantizer::{Quantizer, QuantizerExt, dequantize_range, quantize_range, room},
 };
+use alloc::borrow::Cow;
 
 /// A fitted quantizer and a fitted codec for its codes; the compiler checks that they match.
 ///
@@ -58,7 +59,8 @@ impl<Q, K> Coded<Q, K> {
 
 /// Fits the quantizer to values, and the codec to the codes that it makes of them, which takes a code for each. Where the
 /// quantizer has a policy for values that are not finite, these are the codes that it makes behind
-/// [`Masked`](crate::Masked), which takes a copy of the values.
+/// [`Masked`](crate::Masked), which takes a copy of the values. A quantizer that weighs bits is told what codes cost, and both
+/// are fitted again, twice.
 impl<T: Element, Q, K> Fit<T> for Coded<Q, K>
 where
     Q: Fit<T, Fitted: Quantizer>,
@@ -67,14 +69,26 @@ where
     type Fitted = Coded<Q::Fitted, K::Fitted>;
 
     fn fit(&self, data: &[T]) -> Result<Self::Fitted> {
-        let quantizer = self.quantizer.fit(data)?;
+        /// What codes cost changes which ones are chosen, and the other way round; there is hardly anything to gain after
+        /// so many rounds.
+        const ROUNDS: usize = 2;
+        let mut quantizer = self.quantizer.fit(data)?;
         let policy = self.policy();
-        let codes = if policy.is_strict() {
-            quantizer.quantize(data)?
+        let seen = if policy.is_strict() {
+            Cow::Borrowed(data)
         } else {
-            quantizer.quantize(&seen(policy, data, quantizer.block().max(1))?)?
+            Cow::Owned(seen(policy, data, quantizer.block().max(1))?)
         };
-        let codec = self.codec.fit_below(&codes, quantizer.level_count())?;
+        let fit = |quantizer: &Q::Fitted| {
+            self.codec.fit_below(&quantizer.quantize(&seen)?, quantizer.level_count())
+        };
+        let mut codec = fit(&quantizer)?;
+        for _ in 0..ROUNDS {
+            if !codec.rates().is_some_and(|rates| quantizer.set_rates(rates)) {
+                break;
+            }
+            codec = fit(&quantizer)?;
+        }
         Ok(Coded::new(quantizer, codec))
     }
 
@@ -84,15 +98,14 @@ where
 }
 
 impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
-    /// Values whose codes are whole blocks of the codec: a multiple of the quantizer's block.
-    fn joint_block(&self) -> usize {
-        let values = self.quantizer.block().max(1);
+    /// Values whose codes are whole blocks of the codec: a multiple of the quantizer's block, to quantize or to restore.
+    fn joint_block(&self, values: usize) -> usize {
+        let values = values.max(1);
         joint_block(values, self.quantizer.code_len(values), self.codec.block())
     }
 
-    /// The longest piece whose values and codes both fit the stack.
-    fn piece(&self) -> Option<usize> {
-        let block = self.joint_block();
+    /// The longest piece of whole blocks whose values and codes both fit the stack.
+    fn piece(&self, block: usize) -> Option<usize> {
         let step = PIECE.checked_div(block)?.checked_mul(block)?;
         (step > 0 && self.quantizer.code_len(step) <= PIECE).then_some(step)
     }
@@ -103,7 +116,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
         if let Some(expected) = expected.filter(|&expected| expected > bytes.len()) {
             return Err(Error::Length { what: "bytes", expected, actual: bytes.len() });
         }
-        let Some(step) = self.piece().filter(|_| expected.is_some()) else {
+        let Some(step) = self.piece(self.joint_block(self.quantizer.block())).filter(|_| expected.is_some()) else {
             let mut codes = filled(self.quantizer.code_len(values.len()))?;
             quantize_range(&self.quantizer, start, values, &mut codes)?;
             return self.codec.encode_at(self.quantizer.code_len(start), &codes, bytes);
@@ -123,7 +136,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Coded<Q, K> {
     fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
         check_piece(start, values.len(), self.block())?;
         let (first, count) = (self.quantizer.code_len(start), self.quantizer.code_len(values.len()));
-        let Some(step) = self.piece() else {
+        let Some(step) = self.piece(self.joint_block(self.quantizer.dequantize_block())) else {
             if let Some(needed) = self.codec.encoded_len(count) {
                 // Before memory is taken for a count.
                 take(bytes, needed)?;
@@ -158,7 +171,7 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Pipeline for Coded<Q, K> {
 
     fn block(&self) -> usize {
         // Streams of a variable rate are never joined, so that only the quantizer minds where they start.
-        if self.codec.encoded_len(0).is_some() { self.joint_block() } else { self.quantizer.block().max(1) }
+        if self.codec.encoded_len(0).is_some() { self.joint_block(self.quantizer.block()) } else { self.quantizer.block().max(1) }
     }
 
     fn check_len(&self, values: usize) -> Result<()> {
@@ -181,8 +194,14 @@ impl<Q: Describe, K: Describe> Describe for Coded<Q, K> {
     }
 }
 
-impl<Q: Restore, K: Restore> Restore for Coded<Q, K> {
+impl<Q: Restore + Quantizer, K: Restore + Codec<Code = Q::Code>> Restore for Coded<Q, K> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        Ok(Self { quantizer: Q::restore(stages)?, codec: K::restore(stages)? })
+        let mut quantizer = Q::restore(stages)?;
+        let codec = K::restore(stages)?;
+        // So that it chooses as the one did that was described.
+        if let Some(rates) = codec.rates() {
+            quantizer.set_rates(rates);
+        }
+        Ok(Self { quantizer, codec })
     }
 }

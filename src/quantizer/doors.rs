@@ -70,7 +70,7 @@ pub trait QuantizerExt: Quantizer {
     fn fake_quantize_into<T: Element>(&self, values: &[T], out: &mut [T]) -> Result<()> {
         same_length("out", values.len(), out.len())?;
         self.check_len(values.len())?;
-        let Some(step) = piece_of(self) else {
+        let Some(step) = piece_of(self, self.block()) else {
             return self.dequantize_into(&self.quantize(values)?, out);
         };
         let mut codes = [Self::Code::default(); PIECE];
@@ -111,8 +111,8 @@ pub trait QuantizerExt: Quantizer {
 impl<Q: Quantizer + ?Sized> QuantizerExt for Q {}
 
 /// The longest piece that a quantizer can work on and that fits the stack, its codes included.
-fn piece_of<Q: Quantizer + ?Sized>(quantizer: &Q) -> Option<usize> {
-    let block = quantizer.block().max(1);
+fn piece_of<Q: Quantizer + ?Sized>(quantizer: &Q, block: usize) -> Option<usize> {
+    let block = block.max(1);
     let blocks = PIECE / block.max(quantizer.code_len(block));
     (blocks > 0).then_some(blocks * block)
 }
@@ -122,23 +122,20 @@ pub(crate) fn room<C>(buffer: &mut [C; PIECE], expected: usize) -> Result<&mut [
     buffer.get_mut(..expected).ok_or(Error::Length { what: "codes", expected, actual: PIECE })
 }
 
-fn check_position<Q: Quantizer + ?Sized>(quantizer: &Q, start: usize, values: usize, codes: usize) -> Result<()> {
-    same_length("codes", quantizer.code_len(values), codes)?;
-    check_piece(start, values, quantizer.block().max(1))
-}
-
 /// Values of any element to codes.
 pub(crate) fn quantize_range<Q, T>(quantizer: &Q, start: usize, values: &[T], codes: &mut [Q::Code]) -> Result<()>
 where
     Q: Quantizer + ?Sized,
     T: Element,
 {
-    check_position(quantizer, start, values.len(), codes.len())?;
+    let block = quantizer.block().max(1);
+    same_length("codes", quantizer.code_len(values.len()), codes.len())?;
+    check_piece(start, values.len(), block)?;
     if let Some(values) = T::as_f32(values) {
         check_finite(values, start)?;
         return quantizer.quantize_at(start, values, codes);
     }
-    let Some(step) = piece_of(quantizer) else {
+    let Some(step) = piece_of(quantizer, block) else {
         let mut wide = vec![0.0; values.len()];
         T::widen_into(values, &mut wide)?;
         check_finite(&wide, start)?;
@@ -161,13 +158,15 @@ where
     Q: Quantizer + ?Sized,
     T: Element,
 {
-    check_position(quantizer, start, values.len(), codes.len())?;
+    let block = quantizer.dequantize_block().max(1);
+    same_length("codes", quantizer.code_len(values.len()), codes.len())?;
+    check_piece(start, values.len(), block)?;
     if T::as_f32_mut(values).is_some() {
         // Asked twice, because a borrow that is returned on one path only would last for both.
         return T::as_f32_mut(values).map_or(Ok(()), |values| quantizer.dequantize_at(start, codes, values));
     }
     let bound = |index| quantizer.narrowing_bound(index);
-    let Some(step) = piece_of(quantizer) else {
+    let Some(step) = piece_of(quantizer, block) else {
         let mut wide = vec![0.0; values.len()];
         quantizer.dequantize_at(start, codes, &mut wide)?;
         return narrow(start, &mut wide, values, bound);

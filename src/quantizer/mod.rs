@@ -24,6 +24,7 @@ mod scales;
 mod scaling;
 mod stored_scales;
 mod then;
+mod trellis;
 mod uniform;
 
 pub use affine::Affine;
@@ -43,12 +44,14 @@ pub(crate) use scaled::rounding_bound;
 pub use scales::{ScaleRule, ScaleType};
 pub(crate) use scaling::Scaling;
 pub use stored_scales::Scales;
+pub use trellis::{Trellis, TrellisQuantizer};
 pub use uniform::{Uniform, UniformQuantizer};
 
 use crate::{
     code::Code,
     description::Describe,
     error::{Error, Result},
+    rates::Rates,
 };
 use alloc::boxed::Box;
 use core::fmt::Debug;
@@ -80,6 +83,12 @@ pub trait Quantizer: Describe + Debug + Send + Sync {
         1
     }
 
+    /// Slices of codes start at multiples of as many values, when they are restored; a quantizer that chooses levels together
+    /// can restore them one by one.
+    fn dequantize_block(&self) -> usize {
+        self.block()
+    }
+
     /// Codes of `values` values: the same number for every block.
     fn code_len(&self, values: usize) -> usize {
         values
@@ -109,10 +118,16 @@ pub trait Quantizer: Describe + Debug + Send + Sync {
     fn straight_through_at(&self, _start: usize, _values: &[f32], _gradient: &mut [f32]) -> Result<()> {
         Ok(())
     }
+
+    /// What codes will cost, for quantizers that weigh errors against bits; others have no use for it. Changes what
+    /// [`quantize_at`](Self::quantize_at) chooses, and nothing that is described. Returns whether it is used.
+    fn set_rates(&mut self, _rates: Rates) -> bool {
+        false
+    }
 }
 
 macro_rules! forward {
-    ($($pointer:ty),*) => {$(
+    ($pointer:ty $(| $more:item)?) => {
         impl<Q: Quantizer + ?Sized> Quantizer for $pointer {
             type Code = Q::Code;
             fn level_count(&self) -> u32 {
@@ -126,6 +141,9 @@ macro_rules! forward {
             }
             fn block(&self) -> usize {
                 (**self).block()
+            }
+            fn dequantize_block(&self) -> usize {
+                (**self).dequantize_block()
             }
             fn code_len(&self, values: usize) -> usize {
                 (**self).code_len(values)
@@ -142,10 +160,14 @@ macro_rules! forward {
             fn straight_through_at(&self, start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
                 (**self).straight_through_at(start, values, gradient)
             }
+            $($more)?
         }
-    )*};
+    };
 }
-forward!(&Q, Box<Q>);
+forward!(&Q);
+forward!(Box<Q> | fn set_rates(&mut self, rates: Rates) -> bool {
+    (**self).set_rates(rates)
+});
 
 /// All `codes`, the first of which is at `start`, are below `level_count`.
 pub(crate) fn check_codes<C: Code>(start: usize, codes: &[C], level_count: u32) -> Result<()> {

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
     memory::resize,
+    rates::Rates,
     then::Then,
     transform::{Guarantee, Transform, check_coefficients, saturate},
 };
@@ -39,9 +40,8 @@ where
 }
 
 impl<X: Transform, Q: Quantizer> Then<X, Q> {
-    /// The longest window whose values and coefficients both fit the stack.
-    fn window(&self) -> Option<usize> {
-        let block = self.block();
+    /// The longest window of whole blocks whose values and coefficients both fit the stack.
+    fn window(&self, block: usize) -> Option<usize> {
         let window = PIECE.checked_div(block)?.checked_mul(block)?;
         (window > 0 && self.first.coefficient_len(window) <= PIECE).then_some(window)
     }
@@ -50,15 +50,16 @@ impl<X: Transform, Q: Quantizer> Then<X, Q> {
     /// coefficients of each.
     fn for_each_window(
         &self,
+        block: usize,
         start: usize,
         values: usize,
         mut each: impl FnMut(usize, core::ops::Range<usize>, &mut [f32]) -> Result<()>,
     ) -> Result<()> {
         let (mut stack, mut heap) = ([0.0; PIECE], Vec::new());
-        let (window, buffer) = if let Some(window) = self.window() {
+        let (window, buffer) = if let Some(window) = self.window(block) {
             (window, &mut stack[..])
         } else {
-            let block = self.block().min(values.max(1));
+            let block = block.min(values.max(1));
             resize(&mut heap, self.first.coefficient_len(block))?;
             (block, &mut heap[..])
         };
@@ -76,11 +77,6 @@ impl<X: Transform, Q: Quantizer> Then<X, Q> {
         self.code_len(values.start)..self.code_len(values.end)
     }
 
-    fn check(&self, start: usize, values: usize, codes: usize) -> Result<()> {
-        same_length("codes", self.code_len(values), codes)?;
-        check_piece(start, values, self.block())
-    }
-
     fn forward(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
         self.first.forward_at(start, values, coefficients)?;
         check_coefficients(coefficients, self.first.coefficient_len(start))
@@ -95,8 +91,10 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
     }
 
     fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [Q::Code]) -> Result<()> {
-        self.check(start, values.len(), codes.len())?;
-        self.for_each_window(start, values.len(), |at, range, coefficients| {
+        let block = self.block();
+        same_length("codes", self.code_len(values.len()), codes.len())?;
+        check_piece(start, values.len(), block)?;
+        self.for_each_window(block, start, values.len(), |at, range, coefficients| {
             let place = self.codes(&range);
             self.forward(at, &values[range], coefficients)?;
             self.second.quantize_at(self.first.coefficient_len(at), coefficients, &mut codes[place])
@@ -104,8 +102,10 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
     }
 
     fn dequantize_at(&self, start: usize, codes: &[Q::Code], values: &mut [f32]) -> Result<()> {
-        self.check(start, values.len(), codes.len())?;
-        self.for_each_window(start, values.len(), |at, range, coefficients| {
+        let block = self.dequantize_block();
+        same_length("codes", self.code_len(values.len()), codes.len())?;
+        check_piece(start, values.len(), block)?;
+        self.for_each_window(block, start, values.len(), |at, range, coefficients| {
             let place = self.codes(&range);
             self.second.dequantize_at(self.first.coefficient_len(at), &codes[place], coefficients)?;
             let values = &mut values[range];
@@ -126,6 +126,15 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
         joint_block(values, self.first.coefficient_len(values), self.second.block())
     }
 
+    fn dequantize_block(&self) -> usize {
+        let values = self.first.block().max(1);
+        joint_block(values, self.first.coefficient_len(values), self.second.dequantize_block())
+    }
+
+    fn set_rates(&mut self, rates: Rates) -> bool {
+        self.second.set_rates(rates)
+    }
+
     fn code_len(&self, values: usize) -> usize {
         self.second.code_len(self.first.coefficient_len(values))
     }
@@ -139,7 +148,7 @@ impl<X: Transform, Q: Quantizer> Quantizer for Then<X, Q> {
         same_length("gradient", values.len(), gradient.len())?;
         check_piece(start, values.len(), self.block())?;
         let guarantee = self.first.guarantee();
-        self.for_each_window(start, values.len(), |at, range, coefficients| {
+        self.for_each_window(self.block(), start, values.len(), |at, range, coefficients| {
             let first = self.first.coefficient_len(at);
             self.forward(at, &values[range.clone()], coefficients)?;
             let gradient = &mut gradient[range.clone()];

@@ -1,10 +1,16 @@
 //! Entropy coding: likely codes take few bits, by asymmetric numeral systems in interleaved lanes.
 
+mod context_stream;
+mod contexts;
+mod counts;
+mod density;
+mod model;
 mod normalize;
 mod plan;
 mod stream;
 mod table;
 
+pub use contexts::{ContextRans, ContextRansCodec};
 pub use table::Table;
 
 use super::{BitPack, Codec, take};

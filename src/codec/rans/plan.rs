@@ -10,6 +10,9 @@ use core::cmp::Reverse;
 /// With more symbols, tables without low bits are tried.
 const MANY_SYMBOLS: usize = 1024;
 
+/// About what an entry of the table takes, in bits.
+pub(super) const ENTRY: f64 = 12.0;
+
 /// A table that could be made, and what it would cost.
 pub(super) struct Plan {
     /// In bits, for the codes and the table.
@@ -22,13 +25,18 @@ pub(super) struct Plan {
 impl Plan {
     /// The cheapest one for pairs of codes in ascending order and counts above 0.
     pub(super) fn cheapest(pairs: &[(u32, u64)], width: u32) -> Self {
+        Self::cheapest_of(pairs, width, &[12, 14])
+    }
+
+    /// The cheapest one with frequencies of one of these numbers of bits.
+    pub(super) fn cheapest_of(pairs: &[(u32, u64)], width: u32, sizes: &[u32]) -> Self {
         // Sums stay exact in f64.
         let whole: u128 = pairs.iter().map(|&(_, count)| u128::from(count)).sum();
         let excess = (u128::BITS - whole.leading_zeros()).saturating_sub(f64::MANTISSA_DIGITS);
         let pairs: Vec<_> = pairs.iter().map(|&(code, count)| (code, (count >> excess.min(63)).max(1))).collect();
         let total = pairs.iter().map(|(_, count)| count).sum();
-        let mut best = Self { cost: f64::INFINITY, bits: 12, low: 0, symbols: Vec::new() };
-        best = best.or_cheaper(&pairs, width, 0, total);
+        let mut best = Self { cost: f64::INFINITY, bits: sizes[0], low: 0, symbols: Vec::new() };
+        best = best.or_cheaper(&pairs, width, 0, total, sizes);
         let mut high = pairs;
         for low in 1..=MOST_LOW.min(width - 1) {
             if high.len() <= MANY_SYMBOLS {
@@ -36,16 +44,16 @@ impl Plan {
             }
             high = without_lowest_bit(&high);
             if high.len() <= 4 * MANY_SYMBOLS {
-                best = best.or_cheaper(&high, width, low, total);
+                best = best.or_cheaper(&high, width, low, total, sizes);
             }
         }
         best
     }
 
-    /// This one, or one for codes without `low` bits if that is cheaper: with 12 or 14 bits, and without rare codes.
-    fn or_cheaper(mut self, pairs: &[(u32, u64)], width: u32, low: u32, total: u64) -> Self {
+    /// This one, or one for codes without `low` bits if that is cheaper: of any of the sizes, and without rare codes.
+    fn or_cheaper(mut self, pairs: &[(u32, u64)], width: u32, low: u32, total: u64, sizes: &[u32]) -> Self {
         let kept = likeliest_span(pairs);
-        for bits in [12, 14] {
+        for &bits in sizes {
             // Codes rarer than these shares of a slot are escaped.
             for rarer in [0.0, 0.25, 0.5, 1.0, 2.0] {
                 let least = rarer * total as f64 / f64::from(1_u32 << bits);
@@ -64,8 +72,6 @@ impl Plan {
 
     /// For codes that occur so often, of `total`; all others are escaped.
     fn new(bits: u32, width: u32, low: u32, symbols: &[(u32, u64)], total: u64) -> Self {
-        /// About what an entry of the table takes.
-        const ENTRY: f64 = 12.0;
         let escaped = total - symbols.iter().map(|(_, count)| count).sum::<u64>();
         let counts: Vec<u64> = symbols.iter().map(|&(_, count)| count).chain([escaped.max(1)]).collect();
         let frequencies = normalize(&counts, bits);

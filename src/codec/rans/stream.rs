@@ -8,25 +8,25 @@ use crate::{
 use alloc::{vec, vec::Vec};
 
 /// States are at least this between codes; at the end of a stream they are this again.
-const LOW: u32 = 1 << 16;
+pub(super) const LOW: u32 = 1 << 16;
 
 /// The most lanes.
 pub(super) const MOST_LANES: usize = 32;
 /// Bytes of a state.
-const STATE: usize = 4;
+pub(super) const STATE: usize = 4;
 /// Bits of a word.
-const WORD: u32 = 16;
+pub(super) const WORD: u32 = 16;
 
 /// Writes words from the end of a buffer to its front.
-struct Back<'a> {
-    bytes: &'a mut [u8],
-    at: usize,
+pub(super) struct Back<'a> {
+    pub(super) bytes: &'a mut [u8],
+    pub(super) at: usize,
 }
 
 impl Back<'_> {
     /// Whether there was room.
     #[inline(always)]
-    fn word(&mut self, word: u32) -> bool {
+    pub(super) fn word(&mut self, word: u32) -> bool {
         let Some(at) = self.at.checked_sub(2) else { return false };
         self.at = at;
         self.bytes[at..at + 2].copy_from_slice(&(word as u16).to_le_bytes());
@@ -35,7 +35,7 @@ impl Back<'_> {
 
     /// Up to 16 bits as they are.
     #[inline(always)]
-    fn raw(&mut self, x: &mut u32, bits: u32, value: u32) -> bool {
+    pub(super) fn raw(&mut self, x: &mut u32, bits: u32, value: u32) -> bool {
         let room = u64::from(*x) < 1 << (32 - bits) || {
             let room = self.word(*x);
             *x >>= WORD;
@@ -48,7 +48,7 @@ impl Back<'_> {
 
 /// An escaped code in parts of at most 16 bits, the lowest first.
 #[inline(always)]
-fn parts(width: u32) -> impl DoubleEndedIterator<Item = (u32, u32)> {
+pub(super) fn parts(width: u32) -> impl DoubleEndedIterator<Item = (u32, u32)> {
     (0..width.div_ceil(WORD)).map(move |part| (part * WORD, (width - part * WORD).min(WORD)))
 }
 

@@ -4,6 +4,7 @@ use super::{normalize::price, plan::Plan};
 use crate::{
     code::Code,
     error::{Error, Result},
+    rates::Prices,
     wire::{Reader, Writer},
 };
 use alloc::{vec, vec::Vec};
@@ -190,6 +191,36 @@ impl Table {
 
     pub(super) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// For those who keep them elsewhere; this table encodes, and decodes no more.
+    pub(super) fn take_slots(&mut self) -> Vec<Slot> {
+        core::mem::take(&mut self.slots)
+    }
+
+    /// As [`from_pairs`](Self::from_pairs), with no other number of bits.
+    pub(super) fn of_bits(pairs: &[(u32, u64)], width: u32, bits: u32) -> Result<Self> {
+        check_width(width)?;
+        let best = Plan::cheapest_of(pairs, width, &[bits]);
+        Ok(Self::new(best.bits, width, best.low, best.symbols))
+    }
+
+    /// What each symbol costs.
+    pub(super) fn prices(&self) -> Prices {
+        let other = (price(self.escape.frequency, self.bits) + f64::from(self.width)) as f32;
+        let first = self.symbols.first().map_or(0, |&(code, _)| code);
+        let span = self.symbols.last().map_or(0, |&(code, _)| code - first + 1);
+        let mut bits = vec![other; span as usize];
+        for &(code, frequency) in &self.symbols {
+            bits[(code - first) as usize] = (price(frequency, self.bits) + f64::from(self.low)) as f32;
+        }
+        Prices { first, low: self.low, bits, other }
+    }
+
+    /// Bits of codes that occur so often.
+    pub(super) fn cost(&self, pairs: &[(u32, u64)]) -> f64 {
+        let prices = self.prices();
+        pairs.iter().map(|&(code, count)| f64::from(prices.of(code)) * count as f64).sum()
     }
 
     /// The first position of escapes.

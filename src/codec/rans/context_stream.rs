@@ -1,0 +1,328 @@
+//! The loops with more than one table: which one follows from the class of a value and from the codes before it.
+
+use super::{
+    stream::{Back, LOW, STATE, WORD, parts},
+    table::{Slot, Table},
+};
+use crate::{
+    automaton::{Automaton, LANES},
+    classes::Classes,
+    code::Code,
+    error::{Error, Result},
+};
+use alloc::vec::Vec;
+
+/// Symbols are below this.
+pub(super) const MOST_SYMBOL: u32 = 1 << 24;
+const ESCAPE: u32 = 1 << 31;
+const LOW_SHIFT: u32 = 24;
+/// Bits of the sum of frequencies.
+pub(super) const BITS: u32 = 12;
+/// Values whose classes are found at once: a multiple of all lanes.
+const PIECE: usize = 1024;
+
+/// Tables for all sides of all classes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Contexts {
+    pub(super) automaton: Automaton,
+    pub(super) classes: Classes,
+    pub(super) tables: Vec<Table>,
+    /// Those of all tables, one after the other. Codes are symbols, with the number of their low bits from bit 24 on, or
+    /// escapes.
+    slots: Vec<Slot>,
+    any_low: bool,
+    width: u32,
+}
+
+impl Contexts {
+    pub(super) fn new(automaton: Automaton, classes: Classes, mut tables: Vec<Table>, width: u32) -> Self {
+        let mut slots = Vec::with_capacity(tables.len() << BITS);
+        for table in &mut tables {
+            let escape = table.escape_first();
+            for (position, slot) in (0..).zip(table.take_slots()) {
+                let code = if position < escape { slot.code | table.low_bits() << LOW_SHIFT } else { ESCAPE };
+                slots.push(Slot { code, ..slot });
+            }
+        }
+        let any_low = tables.iter().any(|table| table.low_bits() > 0);
+        Self { automaton, classes, tables, slots, any_low, width }
+    }
+
+    /// Calls `each(index, table)` for all codes, whose sides have to be those of the automaton.
+    pub(super) fn for_each<C: Code>(
+        automaton: Automaton,
+        classes: &Classes,
+        start: usize,
+        codes: &[C],
+        mut each: impl FnMut(usize, usize, u32),
+    ) -> Result<()> {
+        let (lanes, sides) = (automaton.lane_count(), automaton.sides());
+        let mut walk = [0; LANES];
+        let mut classed = [0; PIECE];
+        let mut right = true;
+        for (piece, codes) in codes.chunks(PIECE).enumerate() {
+            let at = start + piece * PIECE;
+            classes.fill(at, &mut classed[..codes.len()]);
+            for (i, code) in codes.iter().enumerate() {
+                let code = code.to_u32();
+                if sides > 1 && (at + i).is_multiple_of(automaton.block()) {
+                    walk = [0; LANES];
+                }
+                let class = usize::from(classed[i]);
+                let state = &mut walk[i % lanes];
+                let (side, symbol) = (code & automaton.side_bits(), code >> automaton.side_bits());
+                if class < classes.idle() {
+                    right &= side == 0;
+                } else {
+                    right &= side == automaton.side(*state);
+                    *state = automaton.next(*state, symbol);
+                }
+                each(piece * PIECE + i, class * sides + side as usize, symbol);
+            }
+        }
+        if right {
+            return Ok(());
+        }
+        Err(Error::Unsuited { setting: "automaton", remedy: "quantize with the automaton of the codec" })
+    }
+
+    /// As for one table: bytes are at the end of `bytes` then.
+    pub(super) fn encode_back<C: Code>(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Option<usize> {
+        let (lanes, sides) = (self.automaton.lane_count(), self.automaton.sides());
+        let shift = self.automaton.side_bits();
+        let len = bytes.len();
+        let mut out = Back { at: len, bytes };
+        let mut states = [LOW; LANES];
+        let mut classed = [0; PIECE];
+        for (piece, codes) in codes.chunks(PIECE).enumerate().rev() {
+            self.classes.fill(start + piece * PIECE, &mut classed[..codes.len()]);
+            for (i, code) in codes.iter().enumerate().rev() {
+                let code = code.to_u32();
+                let side = (code & shift) as usize;
+                let table = &self.tables[usize::from(classed[i]) * sides + side];
+                let x = &mut states[i % lanes];
+                let code = code >> shift;
+                let mut symbol = table.symbol(code);
+                if symbol.frequency == 0 {
+                    for (shift, bits) in parts(self.width).rev() {
+                        if !out.raw(x, bits, (code >> shift) & ((1 << bits) - 1)) {
+                            return None;
+                        }
+                    }
+                    symbol = table.escape();
+                } else if table.low_bits() > 0 {
+                    let low = table.low_bits();
+                    if !out.raw(x, low, code & ((1 << low) - 1)) {
+                        return None;
+                    }
+                }
+                if u64::from(*x) >= u64::from(symbol.frequency) << (32 - BITS) {
+                    if !out.word(*x) {
+                        return None;
+                    }
+                    *x >>= WORD;
+                }
+                *x = symbol.put(*x, BITS);
+            }
+        }
+        let at = out.at.checked_sub(lanes * STATE)?;
+        for (bytes, x) in out.bytes[at..].chunks_exact_mut(STATE).zip(&states[..lanes]) {
+            bytes.copy_from_slice(&x.to_le_bytes());
+        }
+        Some(len - at)
+    }
+}
+
+/// A stream that is being decoded, piece by piece.
+pub(super) struct ContextDecoder<'a> {
+    contexts: &'a Contexts,
+    /// Of the coder, and of the automaton.
+    states: [u32; LANES],
+    walk: [u32; LANES],
+    /// The position of the next code, in the array and in the stream.
+    start: usize,
+    done: usize,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> ContextDecoder<'a> {
+    pub(super) fn new(contexts: &'a Contexts, start: usize, bytes: &'a [u8]) -> Result<Self> {
+        let needed = contexts.automaton.lane_count() * STATE;
+        let Some(head) = bytes.get(..needed) else {
+            return Err(Error::Truncated { needed, actual: bytes.len() });
+        };
+        let mut states = [LOW; LANES];
+        for (x, bytes) in states.iter_mut().zip(head.as_chunks::<STATE>().0) {
+            *x = u32::from_le_bytes(*bytes);
+            if *x < LOW {
+                return Err(Error::Corrupt { what: "state of a lane", found: (*x).into() });
+            }
+        }
+        Ok(Self { contexts, states, walk: [0; LANES], start, done: 0, bytes, at: needed })
+    }
+
+    /// The next codes.
+    pub(super) fn decode<C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
+        let mut classed = [0; PIECE];
+        let block = self.contexts.automaton.block();
+        let mut rest = codes;
+        while !rest.is_empty() {
+            // To the next round of all lanes, then as far as classes are found at once and no lane begins anew.
+            let lane = self.done % LANES;
+            let mut len = rest.len().min(if lane > 0 { LANES - lane } else { PIECE });
+            if block > 1 {
+                let position = (self.start + self.done) % block;
+                if position == 0 {
+                    self.walk = [0; LANES];
+                }
+                len = len.min(block - position);
+            }
+            let (piece, later) = rest.split_at_mut(len);
+            rest = later;
+            let classed = &mut classed[..len];
+            self.contexts.classes.fill(self.start + self.done, classed);
+            let rounds = if lane > 0 { 0 } else { len / LANES * LANES };
+            let (rounds, tail) = piece.split_at_mut(rounds);
+            self.all_lanes(rounds, classed)?;
+            self.one_by_one(tail, &classed[rounds.len()..])?;
+        }
+        Ok(())
+    }
+
+    fn all_lanes<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
+        if self.contexts.automaton.lane_count() < LANES {
+            return self.one_by_one(codes, classes);
+        }
+        match (self.contexts.any_low, self.contexts.classes.is_one()) {
+            (false, true) => self.rounds::<false, false, C>(codes, classes),
+            (false, false) => self.rounds::<false, true, C>(codes, classes),
+            (true, true) => self.rounds::<true, false, C>(codes, classes),
+            (true, false) => self.rounds::<true, true, C>(codes, classes),
+        }
+    }
+
+    /// Whole rounds of all lanes.
+    fn rounds<const LOW_BITS: bool, const CLASSED: bool, C: Code>(
+        &mut self,
+        codes: &mut [C],
+        classes: &[u8],
+    ) -> Result<()> {
+        let Contexts { automaton, slots, .. } = self.contexts;
+        let (automaton, idle) = (*automaton, self.contexts.classes.idle() as u32);
+        let sides = automaton.side_bits();
+        const MASK: u32 = (1 << BITS) - 1;
+        let (mut x, mut walk, mut at) = (self.states, self.walk, self.at);
+        // As long as the words that each lane may need are there, and no escape; otherwise one by one.
+        let most = 2 * LANES * if LOW_BITS { 2 } else { 1 };
+        let rounds = codes.as_chunks_mut::<LANES>().0.iter_mut().zip(classes.as_chunks::<LANES>().0);
+        for (round, classes) in rounds {
+            let (mut y, mut walked, mut ahead, mut escaped) = (x, walk, at, 0);
+            if self.bytes.len() - at >= most {
+                for lane in 0..LANES {
+                    let class = u32::from(classes[lane]);
+                    let still = CLASSED && class < idle;
+                    let side = if still { 0 } else { walk[lane] & sides };
+                    let table = if CLASSED { (class << sides) + side } else { side };
+                    let slot = slots[(table << BITS | (y[lane] & MASK)) as usize];
+                    escaped |= slot.code;
+                    let mut z = u32::from(slot.frequency) * (y[lane] >> BITS) + u32::from(slot.offset);
+                    let mut refill = |z: u32| {
+                        let word = u32::from(u16::from_le_bytes([self.bytes[ahead], self.bytes[ahead + 1]]));
+                        let short = z < LOW;
+                        ahead += 2 * usize::from(short);
+                        if short { z << WORD | word } else { z }
+                    };
+                    z = refill(z);
+                    let mut symbol = slot.code;
+                    if LOW_BITS {
+                        let low = (slot.code >> LOW_SHIFT) & 31;
+                        symbol = (symbol & (MOST_SYMBOL - 1)) | (z & ((1 << low) - 1));
+                        z = refill(z >> low);
+                    }
+                    y[lane] = z;
+                    walked[lane] = if still { walk[lane] } else { automaton.next(walk[lane], symbol) };
+                    round[lane] = C::from_u32(symbol << sides | side);
+                }
+            } else {
+                escaped = ESCAPE;
+            }
+            if escaped & ESCAPE == 0 {
+                (x, walk, at) = (y, walked, ahead);
+                self.done += LANES;
+            } else {
+                (self.states, self.walk, self.at) = (x, walk, at);
+                self.one_by_one(round, classes)?;
+                (x, walk, at) = (self.states, self.walk, self.at);
+            }
+        }
+        (self.states, self.walk, self.at) = (x, walk, at);
+        Ok(())
+    }
+
+    fn one_by_one<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
+        let Contexts { automaton, slots, width, .. } = self.contexts;
+        let (lanes, sides) = (automaton.lane_count(), automaton.side_bits());
+        const MASK: u32 = (1 << BITS) - 1;
+        for (code, &class) in codes.iter_mut().zip(classes) {
+            let lane = self.done % lanes;
+            let still = usize::from(class) < self.contexts.classes.idle();
+            let side = if still { 0 } else { automaton.side(self.walk[lane]) };
+            let x = &mut self.states[lane];
+            let slot = slots[((u32::from(class) << sides) + side << BITS | (*x & MASK)) as usize];
+            *x = u32::from(slot.frequency) * (*x >> BITS) + u32::from(slot.offset);
+            self.refill(lane)?;
+            let mut symbol = slot.code & (MOST_SYMBOL - 1);
+            if slot.code & ESCAPE != 0 {
+                symbol = 0;
+                for (shift, bits) in parts(*width) {
+                    symbol |= self.raw(lane, bits)? << shift;
+                }
+            } else {
+                symbol |= self.raw(lane, (slot.code >> LOW_SHIFT) & 31)?;
+            }
+            if !still {
+                self.walk[lane] = automaton.next(self.walk[lane], symbol);
+            }
+            let whole = symbol << sides | side;
+            if u64::from(whole) >> C::BITS != 0 {
+                return Err(Error::Corrupt { what: "code", found: whole.into() });
+            }
+            *code = C::from_u32(whole);
+            self.done += 1;
+        }
+        Ok(())
+    }
+
+    /// Up to 16 bits as they are.
+    #[inline(always)]
+    fn raw(&mut self, lane: usize, bits: u32) -> Result<u32> {
+        let x = &mut self.states[lane];
+        let value = *x & ((1 << bits) - 1);
+        *x >>= bits;
+        self.refill(lane)?;
+        Ok(value)
+    }
+
+    #[inline(always)]
+    fn refill(&mut self, lane: usize) -> Result<()> {
+        let x = &mut self.states[lane];
+        if *x < LOW {
+            let Some(&[low, high]) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) else {
+                let actual = self.bytes.len().saturating_sub(self.at);
+                return Err(Error::Truncated { needed: 2, actual });
+            };
+            *x = *x << WORD | u32::from(u16::from_le_bytes([low, high]));
+            self.at += 2;
+        }
+        Ok(())
+    }
+
+    /// All codes have been decoded: bytes that were read.
+    pub(super) fn finish(self) -> Result<usize> {
+        match self.states.iter().find(|&&x| x != LOW) {
+            None => Ok(self.at),
+            Some(&x) => Err(Error::Corrupt { what: "final state of a lane", found: x.into() }),
+        }
+    }
+}

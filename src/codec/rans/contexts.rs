@@ -1,0 +1,399 @@
+//! Entropy coding with several tables: one for each class of values, and for each side of an automaton.
+
+use super::{
+    Table, bits_of,
+    context_stream::{BITS, ContextDecoder, Contexts, MOST_SYMBOL},
+    counts::Counts,
+    model::Model,
+    plan::ENTRY,
+    split,
+};
+use crate::{
+    automaton::Automaton,
+    classes::{Classes, MOST_PARTS},
+    code::Code,
+    codec::{BitPack, Codec},
+    description::{Describe, Description, Restore, Stages},
+    error::{Error, Result, check_piece},
+    fit::Fit,
+    groups::Groups,
+    rates::{Prices, Rates},
+};
+use alloc::{vec, vec::Vec};
+use core::marker::PhantomData;
+
+/// Settings of a static entropy coder with a table for each context: for codes whose spread depends on where they are, and
+/// for those of an [`Automaton`].
+///
+/// Groups of values, such as rows and columns, get a level each, a quarter of an octave of how far their codes are from the
+/// centre, and levels of a value add up to its class. Tables are those of one density, a shape and a scale, which costs a few
+/// bytes; without groups, tables of the codes themselves where they are smaller. Costs as [`Rans`](crate::Rans).
+///
+/// ```
+/// use fewbits::{Automaton, Coded, ContextRans, Fit, Frame, Groups, Rans, Uniform};
+///
+/// // Rows of very different size, and one step for all.
+/// let weights: Vec<f32> = (0..64 * 512).map(|i| (i as f32 * 0.7).sin() * 2_f32.powi((i / 512) % 8)).collect();
+/// let rows = Groups::axis(&[64, 512], 0)?;
+/// let quantizer = Uniform::new(8).fit(&weights)?;
+/// let plain = Coded::new(quantizer.clone(), Rans::new().fit(&fewbits::QuantizerExt::quantize(&quantizer, &weights)?)?);
+/// let contexts = Coded::new(Uniform::new(8), ContextRans::new(Automaton::memoryless()).by(rows)).fit(&weights)?;
+/// assert!(Frame::encode(&contexts, &weights)?.len() * 10 < Frame::encode(&plain, &weights)?.len() * 9);
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContextRans {
+    automaton: Automaton,
+    groups: Vec<Groups>,
+    centre: Option<u32>,
+    classes: Option<Classes>,
+}
+
+impl ContextRans {
+    /// For codes of this automaton, without groups.
+    pub const fn new(automaton: Automaton) -> Self {
+        Self { automaton, groups: Vec::new(), centre: None, classes: None }
+    }
+
+    /// With a level for each of these groups too; at most 4 times.
+    #[must_use]
+    pub fn by(mut self, groups: Groups) -> Self {
+        self.groups.push(groups);
+        self
+    }
+
+    /// The code around which others lie, which is the mean of them unless told otherwise.
+    #[must_use]
+    pub fn centre(self, code: u32) -> Self {
+        Self { centre: Some(code), ..self }
+    }
+
+    /// Classes that are known.
+    pub(crate) fn classes(self, classes: Classes) -> Self {
+        Self { classes: Some(classes), ..self }
+    }
+
+    fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32) -> Result<ContextRansCodec<C>> {
+        let automaton = self.automaton;
+        let largest = codes.iter().fold(0, |largest, code| code.to_u32().max(largest));
+        let last = level_count.saturating_sub(1).max(largest) >> automaton.side_bits();
+        let centre = self.centre.unwrap_or_else(|| {
+            let sum: u64 = codes.iter().map(|code| u64::from(code.to_u32())).sum();
+            (sum / codes.len().max(1) as u64) as u32
+        });
+        let centre = (centre >> automaton.side_bits()).min(last);
+        let classes = match &self.classes {
+            Some(classes) => classes.clone(),
+            None => {
+                let centre = f64::from(centre << automaton.side_bits());
+                let size = |code: &C| (f64::from(code.to_u32()) - centre) as f32;
+                let far: Vec<f32> = if self.groups.is_empty() { Vec::new() } else { codes.iter().map(size).collect() };
+                crate::calibrate::classes(&self.groups, &far)?
+            }
+        };
+        classes.check_len(codes.len())?;
+        let mut counts = Counts::new(classes.count() * automaton.sides(), centre, last);
+        Contexts::for_each(automaton, &classes, 0, codes, |_, table, symbol| counts.add(table, symbol))?;
+        let pairs: Vec<_> = (0..classes.count() * automaton.sides()).map(|table| counts.pairs(table)).collect();
+        let (model, bits) = Model::nearest(&pairs, automaton.sides(), centre, last)?;
+        if classes.is_one() {
+            let width = bits_of(last);
+            let tables: Vec<Table> =
+                pairs.iter().map(|pairs| Table::of_bits(pairs, width, BITS)).collect::<Result<_>>()?;
+            let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
+            let entries: usize = tables.iter().map(|table| table.symbols().len()).sum();
+            if own + ENTRY * entries as f64 <= bits {
+                return ContextRansCodec::new(automaton, classes, Model::Tables, tables, last);
+            }
+        }
+        ContextRansCodec::of_model(automaton, classes, model, last)
+    }
+}
+
+impl<C: Code> Fit<C> for ContextRans {
+    type Fitted = ContextRansCodec<C>;
+
+    fn fit(&self, codes: &[C]) -> Result<ContextRansCodec<C>> {
+        self.fit_codes(codes, 0)
+    }
+
+    fn fit_below(&self, codes: &[C], level_count: u32) -> Result<ContextRansCodec<C>> {
+        self.fit_codes(codes, level_count)
+    }
+}
+
+/// A static entropy coder with a table for each side of each class of values: see [`ContextRans`].
+///
+/// Streams are those of [`RansCodec`](crate::RansCodec), with as many lanes as the automaton has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContextRansCodec<C> {
+    contexts: Contexts,
+    model: Model,
+    /// The largest symbol.
+    last: u32,
+    code: PhantomData<C>,
+}
+
+/// The first byte of a stream that is packed: this, and the bits of a code.
+use super::PACKED;
+
+impl<C: Code> ContextRansCodec<C> {
+    pub(crate) const TAG: u8 = 0x42;
+
+    /// With the tables of a model.
+    pub(crate) fn of_model(automaton: Automaton, classes: Classes, model: Model, last: u32) -> Result<Self> {
+        let tables = model.tables(classes.count(), automaton.sides(), last)?;
+        Self::new(automaton, classes, model, tables, last)
+    }
+
+    fn new(automaton: Automaton, classes: Classes, model: Model, tables: Vec<Table>, last: u32) -> Result<Self> {
+        let width = bits_of(last);
+        let code_width = width + automaton.side_bits();
+        if code_width > C::BITS {
+            return Err(Error::CodeWidth { level_count: 1 << code_width, code_bits: C::BITS });
+        }
+        if last >= MOST_SYMBOL {
+            let (value, allowed) = (f64::from(last), "codes of less than 2^24 symbols");
+            return Err(Error::Setting { name: "codes", value, allowed });
+        }
+        let contexts = Contexts::new(automaton, classes, tables, width);
+        Ok(Self { contexts, model, last, code: PhantomData })
+    }
+
+    /// What earlier codes say about the next.
+    pub fn automaton(&self) -> Automaton {
+        self.contexts.automaton
+    }
+
+    /// The number of tables: one for each side of each class.
+    pub fn table_count(&self) -> usize {
+        self.contexts.tables.len()
+    }
+
+    /// The packing of a stream, with the number of bits from its first byte.
+    fn packing(&self, width: u8) -> Result<BitPack<C>> {
+        let most = bits_of(self.last) + self.contexts.automaton.side_bits();
+        let width = if u32::from(width) > most { 0 } else { width };
+        BitPack::new(width.into()).map_err(|_| Error::Corrupt { what: "width of packed codes", found: width.into() })
+    }
+
+    fn check(&self, start: usize, count: usize) -> Result<()> {
+        check_piece(start, count, self.contexts.automaton.block())?;
+        self.contexts.classes.check(start, count)
+    }
+
+    fn decoder<'a>(&'a self, mode: u8, start: usize, bytes: &'a [u8]) -> Result<ContextDecoder<'a>> {
+        if mode != 0 {
+            return Err(Error::Corrupt { what: "kind of a stream", found: mode.into() });
+        }
+        ContextDecoder::new(&self.contexts, start, bytes)
+    }
+}
+
+impl<C: Code> Codec for ContextRansCodec<C> {
+    type Code = C;
+
+    fn max_encoded_len(&self, count: usize) -> usize {
+        let width = bits_of(self.last) + self.contexts.automaton.side_bits();
+        BitPack::<C>::new(width).map_or(usize::MAX, |packing| packing.max_encoded_len(count).saturating_add(1))
+    }
+
+    /// That of packed streams.
+    fn block(&self) -> usize {
+        8
+    }
+
+    fn encode_at(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Result<usize> {
+        self.check(start, codes.len())?;
+        let level_count = (u64::from(self.last) + 1) << self.contexts.automaton.side_bits();
+        let used = codes.iter().fold(0, |used, code| code.to_u32().max(used));
+        if u64::from(used) >= level_count {
+            let index = codes.iter().position(|code| code.to_u32() == used).unwrap_or(0);
+            return Err(Error::Code { index: start.saturating_add(index), code: used, level_count });
+        }
+        let Contexts { automaton, classes, .. } = &self.contexts;
+        Contexts::for_each(*automaton, classes, start, codes, |_, _, _| ())?;
+        let width = bits_of(used);
+        let packing = self.packing(width as u8)?;
+        let packed = 1 + packing.max_encoded_len(codes.len());
+        let actual = bytes.len();
+        let out = bytes.get_mut(..packed).ok_or(Error::Length { what: "bytes", expected: packed, actual })?;
+        let Some(len) = self.contexts.encode_back(start, codes, &mut out[1..]) else {
+            out[0] = PACKED | width as u8;
+            packing.encode_at(start, codes, &mut out[1..])?;
+            return Ok(packed);
+        };
+        out[0] = 0;
+        out.copy_within(packed - len.., 1);
+        Ok(1 + len)
+    }
+
+    fn decode_at(&self, start: usize, bytes: &[u8], codes: &mut [C]) -> Result<usize> {
+        let (mode, rest) = split(bytes)?;
+        self.check(start, codes.len())?;
+        if mode & PACKED != 0 {
+            return Ok(1 + self.packing(mode & !PACKED)?.decode_at(start, rest, codes)?);
+        }
+        let mut decoder = self.decoder(mode, start, rest)?;
+        decoder.decode(codes)?;
+        Ok(1 + decoder.finish()?)
+    }
+
+    fn decode_pieces(
+        &self,
+        start: usize,
+        bytes: &[u8],
+        count: usize,
+        piece: &mut [C],
+        sink: &mut dyn FnMut(&mut [C]) -> Result<()>,
+    ) -> Result<usize> {
+        let (mode, rest) = split(bytes)?;
+        self.check(start, count)?;
+        if mode & PACKED != 0 {
+            return Ok(1 + self.packing(mode & !PACKED)?.decode_pieces(start, rest, count, piece, sink)?);
+        }
+        let mut decoder = self.decoder(mode, start, rest)?;
+        // Nowhere to put them: one after another.
+        let mut one = [C::default()];
+        let piece = if piece.is_empty() { &mut one } else { piece };
+        let mut left = count;
+        while left > 0 {
+            let len = piece.len().min(left);
+            let codes = &mut piece[..len];
+            decoder.decode(codes)?;
+            sink(codes)?;
+            left -= len;
+        }
+        Ok(1 + decoder.finish()?)
+    }
+
+    fn rates(&self) -> Option<Rates> {
+        let prices: Vec<Prices> = self.contexts.tables.iter().map(Table::prices).collect();
+        Some(Rates { classes: self.contexts.classes.clone(), prices })
+    }
+}
+
+/// The most levels that a byte of side information may stand for.
+const LEVELS_PER_BYTE: usize = 64;
+
+impl<C: Code> Describe for ContextRansCodec<C> {
+    fn describe(&self, out: &mut Description) {
+        let classes = &self.contexts.classes;
+        let levels: Vec<Vec<u8>> = classes.parts().iter().map(|(_, levels)| packed_levels(levels)).collect();
+        out.stage(Self::TAG, |out| {
+            self.contexts.automaton.write(out);
+            out.varint(self.last.into());
+            out.u8(classes.parts().len() as u8 | u8::from(self.model == Model::Tables) << 7);
+            if let Model::Density { shape, scale, centre } = self.model {
+                out.u8(shape as u8);
+                out.varint(crate::wire::zigzag(scale.into()));
+                out.varint(centre.into());
+            } else {
+                self.contexts.tables.iter().for_each(|table| table.write(out));
+            }
+            if !classes.parts().is_empty() {
+                out.varint(classes.idle() as u64);
+            }
+            for ((groups, _), levels) in classes.parts().iter().zip(&levels) {
+                groups.write(out);
+                out.varint(levels.len() as u64);
+            }
+        });
+        levels.iter().for_each(|levels| out.side().bytes(levels));
+    }
+}
+
+impl<C: Code> Restore for ContextRansCodec<C> {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        let (automaton, last, model, tables, idle, parts) =
+            stages.stage(Self::TAG, "an entropy coder with contexts", |bytes| {
+                let automaton = Automaton::read(bytes)?;
+                let last = bytes.varint()?;
+                let what = "largest symbol";
+                let last = u32::try_from(last).ok().filter(|&last| last < MOST_SYMBOL);
+                let last = last.ok_or(Error::Corrupt { what, found: u64::from(MOST_SYMBOL) })?;
+                let flags = bytes.u8()?;
+                let count = usize::from(flags & 0x7f);
+                let (model, tables) = if flags >> 7 == 0 {
+                    (Model::read(bytes, last)?, Vec::new())
+                } else if count > 0 {
+                    return Err(Error::Corrupt { what: "groupings of tables", found: flags.into() });
+                } else {
+                    let tables = (0..automaton.sides()).map(|_| Table::read(bytes)).collect::<Result<Vec<_>>>()?;
+                    let right = |table: &Table| table.bits() == BITS && table.width() == bits_of(last);
+                    if !tables.iter().all(right) {
+                        return Err(Error::Corrupt { what: "width of a table", found: last.into() });
+                    }
+                    (Model::Tables, tables)
+                };
+                if count > MOST_PARTS {
+                    return Err(Error::Corrupt { what: "groupings", found: count as u64 });
+                }
+                let idle = if count > 0 { bytes.size()? } else { 0 };
+                let mut parts = Vec::with_capacity(count);
+                for _ in 0..count {
+                    parts.push((Groups::read(bytes)?, bytes.size()?));
+                }
+                Ok((automaton, last, model, tables, idle, parts))
+            })?;
+        let mut levelled = Vec::with_capacity(parts.len());
+        for (groups, len) in parts {
+            let mut side = stages.side(len)?;
+            let count = groups.count();
+            if count / LEVELS_PER_BYTE > len {
+                return Err(Error::Corrupt { what: "groups of an entropy coder", found: count as u64 });
+            }
+            let bytes = side.bytes(len)?;
+            levelled.push((groups, unpacked_levels(bytes, count)?));
+        }
+        let classes = Classes::new(levelled, idle)
+            .map_err(|_| Error::Corrupt { what: "classes of an entropy coder", found: idle as u64 })?;
+        if model == Model::Tables {
+            return Self::new(automaton, classes, model, tables, last);
+        }
+        Self::of_model(automaton, classes, model, last)
+    }
+}
+
+/// Levels are entropy coded themselves: a table and a stream; or packed, if they would be fewer than a byte stands for.
+fn packed_levels(levels: &[u8]) -> Vec<u8> {
+    let width = bits_of(levels.iter().fold(0, |used, &level| used | u32::from(level)));
+    let mut packed = vec![PACKED | width as u8];
+    if let Ok(packing) = BitPack::<u8>::new(width) {
+        let mut bytes = vec![0; packing.max_encoded_len(levels.len())];
+        if packing.encode_at(0, levels, &mut bytes).is_ok() {
+            packed.append(&mut bytes);
+        }
+    }
+    let mut counts = [0; 1 << 8];
+    levels.iter().for_each(|&level| counts[usize::from(level)] += 1);
+    let coded = Table::from_counts(&counts, 8).and_then(|table| {
+        let mut bytes = vec![0];
+        table.write(&mut crate::wire::Writer { bytes: &mut bytes });
+        bytes.append(&mut table.encode(levels, 1)?);
+        Ok(bytes)
+    });
+    match coded {
+        Ok(coded) if coded.len() < packed.len() && levels.len() / LEVELS_PER_BYTE <= coded.len() => coded,
+        _ => packed,
+    }
+}
+
+fn unpacked_levels(bytes: &[u8], count: usize) -> Result<Vec<u8>> {
+    let (mode, rest) = split(bytes)?;
+    if mode & PACKED != 0 {
+        let packing = BitPack::<u8>::new((mode & !PACKED).into());
+        let packing =
+            packing.map_err(|_| Error::Corrupt { what: "width of packed levels", found: mode.into() })?;
+        return crate::codec::CodecExt::decode(&packing, rest, count);
+    }
+    if mode != 0 {
+        return Err(Error::Corrupt { what: "kind of levels", found: mode.into() });
+    }
+    let mut reader = crate::wire::Reader::new(rest);
+    let table = Table::read(&mut reader)?;
+    if table.width() > 8 {
+        return Err(Error::Corrupt { what: "width of a table", found: table.width().into() });
+    }
+    table.decode(reader.rest, count, 1)
+}

@@ -1,0 +1,45 @@
+//! How often each symbol occurs under each table.
+
+use alloc::{collections::BTreeMap, vec, vec::Vec};
+
+/// Counters for symbols near the middle in a row, and a map for the others.
+#[derive(Debug)]
+pub(super) struct Counts {
+    first: u32,
+    window: usize,
+    near: Vec<u32>,
+    far: Vec<BTreeMap<u32, u64>>,
+}
+
+/// Symbols of a window.
+const WINDOW: u32 = 1 << 11;
+
+impl Counts {
+    /// For symbols up to `last`, most of them near `centre`.
+    pub(super) fn new(tables: usize, centre: u32, last: u32) -> Self {
+        let first = centre.saturating_sub(WINDOW / 2).min(last.saturating_sub(WINDOW - 1));
+        let window = (last - first).min(WINDOW - 1) as usize + 1;
+        Self { first, window, near: vec![0; tables * window], far: vec![BTreeMap::new(); tables] }
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, table: usize, symbol: u32) {
+        let index = symbol.wrapping_sub(self.first) as usize;
+        if index < self.window {
+            self.near[table * self.window + index] += 1;
+        } else {
+            *self.far[table].entry(symbol).or_default() += 1;
+        }
+    }
+
+    /// Symbols of a table that occur, in ascending order, and how often.
+    pub(super) fn pairs(&self, table: usize) -> Vec<(u32, u64)> {
+        let near = &self.near[table * self.window..(table + 1) * self.window];
+        let near = near.iter().zip(self.first..).filter(|&(&count, _)| count > 0);
+        let near = near.map(|(&count, symbol)| (symbol, u64::from(count)));
+        let far = &self.far[table];
+        let below = far.range(..self.first).map(|(&symbol, &count)| (symbol, count));
+        let above = far.range(self.first..).map(|(&symbol, &count)| (symbol, count));
+        below.chain(near).chain(above).collect()
+    }
+}

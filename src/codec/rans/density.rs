@@ -1,0 +1,156 @@
+//! Tables that follow from two numbers: a shape and a scale.
+
+use super::table::Table;
+use crate::{
+    error::{Error, Result},
+    kernel::exp::{exp, ln},
+};
+use alloc::vec::Vec;
+use core::{cmp::Reverse, f64::consts::LN_2};
+
+/// How a density falls off: `exp(-(u c)^b)`, or `(1 + u^2 / c)^(-b)`; all have unit variance but for the heaviest tails.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Shape {
+    Exponential { b: f64, c: f64 },
+    Power { b: f64, c: f64 },
+}
+
+/// Generalised Gaussian densities with exponents from 1/2 (sharp peak, heavy tails) to 8 (almost even), where `c^2 = gamma(3 / b)
+/// / gamma(1 / b)`, and Student's with 3 to 15 degrees of freedom `n`, where `b = (n + 1) / 2` and `c = n - 2`; those with the
+/// heavier tails first.
+const SHAPES: [Shape; 16] = [
+    Shape::Exponential { b: 0.5, c: 10.954_451_150_103_322 },
+    Shape::Power { b: 2.0, c: 1.0 },
+    Shape::Exponential { b: 0.7, c: 3.131_286_114_716_589_4 },
+    Shape::Power { b: 2.5, c: 2.0 },
+    Shape::Exponential { b: 0.85, c: 1.926_857_511_165_412 },
+    Shape::Exponential { b: 1.0, c: 1.414_213_562_373_095_1 },
+    Shape::Power { b: 3.5, c: 4.0 },
+    Shape::Exponential { b: 1.2, c: 1.085_205_770_857_467_8 },
+    Shape::Exponential { b: 1.4, c: 0.915_333_348_487_812_8 },
+    Shape::Power { b: 6.0, c: 9.0 },
+    Shape::Exponential { b: 1.7, c: 0.779_855_733_822_341_6 },
+    Shape::Exponential { b: 2.0, c: 0.707_106_781_186_547_6 },
+    Shape::Exponential { b: 2.4, c: 0.652_709_499_987_046_7 },
+    Shape::Exponential { b: 3.0, c: 0.610_968_226_593_982 },
+    Shape::Exponential { b: 4.0, c: 0.581_368_317_019_128 },
+    Shape::Exponential { b: 8.0, c: 0.560_922_691_571_044_2 },
+];
+/// The Gaussian one.
+pub(crate) const GAUSSIAN: usize = 11;
+
+/// Steps of a scale per octave.
+pub(crate) const FINE: i32 = 32;
+/// Steps of a scale from one class to the next: a quarter of an octave.
+pub(crate) const CLASS: i32 = FINE / 4;
+/// Scales as small and as large as any that makes sense.
+pub(crate) const SCALES: core::ops::RangeInclusive<i32> = -8 * FINE..=24 * FINE;
+/// The number of shapes.
+pub(crate) const SHAPE_COUNT: usize = SHAPES.len();
+
+/// Points of the cumulative density per unit, and how far it reaches.
+const GRID: usize = 32;
+const REACH: usize = 24;
+/// Frequencies sum to this.
+const WHOLE: f64 = 4096.0;
+
+impl Shape {
+    fn at(self, u: f64) -> f64 {
+        match self {
+            Self::Exponential { b, c } => exp(-exp(b * ln(u * c)).min(600.0)),
+            Self::Power { b, c } => exp(-b * ln(1.0 + u * u / c)),
+        }
+    }
+}
+
+/// A shape, summed up from its middle.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cumulative {
+    sums: Vec<f64>,
+}
+
+impl Cumulative {
+    /// Of one of the shapes, by the midpoints of four parts of each cell.
+    pub(crate) fn new(shape: usize) -> Result<Self> {
+        let found = shape as u64;
+        let shape = *SHAPES.get(shape).ok_or(Error::Corrupt { what: "shape of a density", found })?;
+        let mut sum = 0.0;
+        let mut sums = Vec::with_capacity(GRID * REACH + 1);
+        sums.push(sum);
+        for cell in 0..GRID * REACH {
+            for part in 0..4 {
+                sum += shape.at((cell as f64 + (f64::from(part) + 0.5) * 0.25) / GRID as f64);
+            }
+            sums.push(sum);
+        }
+        Ok(Self { sums })
+    }
+
+    /// What lies below `u`, but for a constant: linear within each cell.
+    fn below(&self, u: f64) -> f64 {
+        let at = (u.abs() * GRID as f64).min((GRID * REACH) as f64);
+        let cell = (at as usize).min(GRID * REACH - 1);
+        let sum = self.sums[cell] + (at - cell as f64) * (self.sums[cell + 1] - self.sums[cell]);
+        if u < 0.0 { -sum } else { sum }
+    }
+
+    /// Bits of symbols at these positions, each so often, where all symbols lie within `ends`.
+    pub(super) fn bits(&self, scale: i32, symbols: impl Iterator<Item = (f64, u64)>, ends: (f64, f64)) -> f64 {
+        let unit = exp(-f64::from(scale) / f64::from(FINE) * LN_2);
+        let total = (self.below(ends.1 * unit) - self.below(ends.0 * unit)).max(f64::MIN_POSITIVE);
+        // About the price of an escape.
+        let least = total * 1e-7;
+        let mut sum = 0.0;
+        for (position, count) in symbols {
+            let mass = self.below((position + 0.5) * unit) - self.below((position - 0.5) * unit);
+            sum += count as f64 * (ln(total) - ln(mass.max(least).max(f64::MIN_POSITIVE)));
+        }
+        sum / LN_2
+    }
+
+    /// The table of symbols up to `last` of one side, if the level 0 is symbol `centre` of side 0 and the scale is
+    /// `2^(scale / 32)` symbols.
+    pub(crate) fn table(&self, scale: i32, half: f64, centre: u32, last: u32) -> Result<Table> {
+        let width = super::bits_of(last);
+        // Wide densities are about codes without their lowest bits.
+        let low = ((scale / FINE - 3).max(0) as u32).min(width.saturating_sub(1)).min(super::table::MOST_LOW);
+        let unit = exp(-f64::from(scale) / f64::from(FINE) * LN_2);
+        // The lower end of symbols that start with `high`.
+        let edge = |high: u64| self.below(((high << low) as f64 - f64::from(centre) + half - 0.5) * unit);
+        let end = (u64::from(last) >> low) + 1;
+        let bottom = edge(0);
+        let total = (edge(end) - bottom).max(f64::MIN_POSITIVE);
+        let share = |high: u64| (edge(high + 1) - edge(high)) / total * WHOLE;
+        let middle = u64::from(centre >> low).min(end - 1);
+        let (mut from, mut to) = (middle, middle + 1);
+        const MOST: u64 = 1024;
+        while from > 0 && share(from - 1) >= 0.5 && to - from < MOST {
+            from -= 1;
+        }
+        while to < end && share(to) >= 0.5 && to - from < MOST {
+            to += 1;
+        }
+        let mut frequencies: Vec<u32> = (from..to).map(|high| ((share(high) + 0.5) as u32).max(1)).collect();
+        let rest = ((WHOLE - (edge(to) - edge(from)) / total * WHOLE + 0.5) as u32).max(1);
+        let mut excess = i64::from(frequencies.iter().sum::<u32>() + rest) - WHOLE as i64;
+        // What rounding left is taken from the largest, or given to them, one each.
+        let mut order: Vec<usize> = (0..frequencies.len()).collect();
+        order.sort_by_key(|&index| (Reverse(frequencies[index]), index));
+        while excess != 0 {
+            let before = excess;
+            for &index in &order {
+                let f = &mut frequencies[index];
+                if excess > 0 && *f > 1 {
+                    (*f, excess) = (*f - 1, excess - 1);
+                } else if excess < 0 {
+                    (*f, excess) = (*f + 1, excess + 1);
+                }
+            }
+            if before == excess {
+                break;
+            }
+        }
+        let symbols = (from..to).map(|high| high as u32).zip(frequencies).collect();
+        Table::from_frequencies(12, width, low, symbols)
+    }
+}

@@ -1,0 +1,140 @@
+//! Where tables of contexts come from: one density for all, or codes themselves.
+
+use super::{
+    Table,
+    density::{CLASS, Cumulative, FINE, GAUSSIAN, SCALES, SHAPE_COUNT},
+};
+use crate::{
+    error::{Error, Result},
+    kernel::exp::ln,
+    wire::{Reader, unzigzag},
+};
+use alloc::vec::Vec;
+use core::f64::consts::LN_2;
+
+/// Where tables come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Model {
+    /// They are written.
+    Tables,
+    /// They follow from a shape, the scale of the first class in steps of 1/32 octave of a symbol, and the symbol of level 0.
+    Density { shape: usize, scale: i32, centre: u32 },
+}
+
+/// Symbols of a table, and how often they occur.
+type Pairs = Vec<(u32, u64)>;
+
+impl Model {
+    /// The table of each side of each class.
+    pub(super) fn tables(&self, classes: usize, sides: usize, last: u32) -> Result<Vec<Table>> {
+        let Self::Density { shape, scale, centre } = *self else { return Ok(Vec::new()) };
+        let sums = Cumulative::new(shape)?;
+        let of = |table: usize| {
+            let scale = (scale + (table / sides) as i32 * CLASS).clamp(*SCALES.start(), *SCALES.end());
+            sums.table(scale, (table % sides) as f64 * 0.5, centre, last)
+        };
+        (0..classes * sides).map(of).collect()
+    }
+
+    pub(super) fn read(bytes: &mut Reader<'_>, last: u32) -> Result<Self> {
+        let (shape, scale, centre) = (bytes.u8()?, bytes.varint()?, bytes.varint()?);
+        let wide = unzigzag(scale);
+        let found = i32::try_from(wide).ok().filter(|scale| SCALES.contains(scale));
+        let Some(scale) = found.filter(|_| centre <= u64::from(last)) else {
+            return Err(Error::Corrupt { what: "scale of a density", found: scale });
+        };
+        Ok(Self::Density { shape: shape.into(), scale, centre: centre as u32 })
+    }
+
+    /// The density that takes the fewest bits for these symbols, and how many.
+    pub(super) fn nearest(pairs: &[Pairs], sides: usize, centre: u32, last: u32) -> Result<(Self, f64)> {
+        let search = Search { pairs, sides, centre, last };
+        let mut best = search.best_scale(GAUSSIAN, search.scale())?;
+        // Shapes are in an order, so that a better one is near: first coarsely, then finely.
+        for stride in [4, 2, 1] {
+            for lighter in [false, true] {
+                loop {
+                    let shape = if lighter { best.0 + stride } else { best.0.wrapping_sub(stride) };
+                    if shape >= SHAPE_COUNT {
+                        break;
+                    }
+                    let other = search.best_scale(shape, best.1)?;
+                    if other.2 >= best.2 {
+                        break;
+                    }
+                    best = other;
+                }
+            }
+        }
+        let (shape, scale, bits) = best;
+        Ok((Self::Density { shape, scale, centre }, bits))
+    }
+}
+
+struct Search<'a> {
+    pairs: &'a [Pairs],
+    sides: usize,
+    centre: u32,
+    last: u32,
+}
+
+impl Search<'_> {
+    /// The distance of a symbol from level 0, in symbols.
+    fn position(&self, table: usize, symbol: u32) -> f64 {
+        f64::from(symbol) - f64::from(self.centre) + (table % self.sides) as f64 * 0.5
+    }
+
+    /// The root of the mean square in units of the classes' scales.
+    fn scale(&self) -> i32 {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (table, pairs) in self.pairs.iter().enumerate() {
+            let class = (table / self.sides) as f64;
+            let unit = crate::kernel::exp::exp(-class * 2.0 * f64::from(CLASS) / f64::from(FINE) * LN_2);
+            for &(symbol, n) in pairs {
+                let far = self.position(table, symbol);
+                sum += n as f64 * (far * far + 1.0 / 24.0) * unit;
+                count += n as f64;
+            }
+        }
+        if count == 0.0 {
+            return *SCALES.start();
+        }
+        let log2 = 0.5 * ln((sum / count).max(f64::MIN_POSITIVE)) / LN_2;
+        ((log2 * f64::from(FINE)) as i32).clamp(*SCALES.start(), *SCALES.end())
+    }
+
+    /// Downhill from a scale, in steps that get finer.
+    fn best_scale(&self, shape: usize, from: i32) -> Result<(usize, i32, f64)> {
+        let sums = Cumulative::new(shape)?;
+        let (mut at, mut least) = (from, self.bits(&sums, from));
+        for step in [8, 3, 1] {
+            for step in [-step, step] {
+                loop {
+                    let scale = at + step;
+                    if !SCALES.contains(&scale) {
+                        break;
+                    }
+                    let bits = self.bits(&sums, scale);
+                    if bits >= least {
+                        break;
+                    }
+                    (at, least) = (scale, bits);
+                }
+            }
+        }
+        Ok((shape, at, least))
+    }
+
+    /// Bits of all symbols.
+    fn bits(&self, sums: &Cumulative, scale: i32) -> f64 {
+        let mut bits = 0.0;
+        for (table, pairs) in self.pairs.iter().enumerate().filter(|(_, pairs)| !pairs.is_empty()) {
+            let scale = (scale + (table / self.sides) as i32 * CLASS).clamp(*SCALES.start(), *SCALES.end());
+            let symbols = pairs.iter().map(|&(symbol, count)| (self.position(table, symbol), count));
+            let half = (table % self.sides) as f64 * 0.5;
+            let ends = (half - 0.5 - f64::from(self.centre), half + 0.5 + f64::from(self.last) - f64::from(self.centre));
+            bits += sums.bits(scale, symbols, ends);
+        }
+        bits
+    }
+}

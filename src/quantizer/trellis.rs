@@ -1,0 +1,425 @@
+//! Equal steps that are chosen together: the path of levels that costs the least in error and bits.
+
+use super::{Quantizer, check_codes, pass_between};
+use crate::{
+    automaton::{Automaton, LANES},
+    code::Code,
+    description::{Describe, Description, Restore, Stages},
+    element::{Element, for_each_piece},
+    error::{Error, Result, check_piece, same_length},
+    fit::Fit,
+    kernel::trellis::{Branches, viterbi},
+    rates::Rates,
+    wire::{unzigzag, zigzag},
+};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+/// Settings of a quantizer that weighs errors against bits, and chooses levels together: for entropy coding.
+///
+/// Levels are multiples of a step. With an [`Automaton`] of one state, each value gets the level with the least
+/// `(error / width)^2 + lambda * bits`, where `width` is the step: rate-distortion-optimised rounding. With more states, only
+/// half of the levels can follow each other, so that a step is worth twice its width in bits, and the cheapest path is found
+/// with Viterbi's algorithm (`width` is two steps): trellis-coded quantization.
+///
+/// Bits are those of the codec behind it ([`Rates`]), if it tells; [`Coded`](crate::Coded) asks it. 8 states are within 0.08
+/// bit per value of what is possible at all, 64 within 0.05; equal steps by themselves are within 0.25.
+///
+/// Cost per value: to quantize about 3 additions and comparisons for each state, and memory for a bit of each; to restore
+/// one product.
+///
+/// ```
+/// use fewbits::{Automaton, Coded, ContextRans, Fit, Frame, Rans, Trellis, Uniform};
+///
+/// let weights: Vec<f32> = (0..50_000_u32).map(|i| ((i.wrapping_mul(2654435761) >> 8) as f32 / 2_f32.powi(23) - 1.0)).collect();
+/// let automaton = Automaton::trellis(8)?;
+/// let settings = Coded::new(Trellis::new(0.1).automaton(automaton), ContextRans::new(automaton));
+/// let bytes = Frame::encode(&settings.fit(&weights)?, &weights)?;
+/// let restored: Vec<f32> = fewbits::decompress(&bytes)?;
+///
+/// let uniform = Coded::new(Uniform::new(4), Rans::new()).fit(&weights)?; // about as large
+/// let plain: Vec<f32> = fewbits::decompress(&Frame::encode(&uniform, &weights)?)?;
+/// let mse = |x: &[f32]| weights.iter().zip(x).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+/// assert!(mse(&restored) < 0.85 * mse(&plain));
+/// # Ok::<(), fewbits::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trellis {
+    step: f32,
+    automaton: Automaton,
+    lambda: f32,
+}
+
+impl Trellis {
+    /// Levels at multiples of `step`, and one state.
+    pub const fn new(step: f32) -> Self {
+        Self { step, automaton: Automaton::memoryless(), lambda: LAMBDA }
+    }
+
+    /// With another automaton: the one that the codec has.
+    #[must_use]
+    pub const fn automaton(self, automaton: Automaton) -> Self {
+        Self { automaton, ..self }
+    }
+
+    /// How much a bit weighs: 0 is the nearest path, and 0.09 unless told otherwise, which is the slope of the least error at
+    /// a given size.
+    #[must_use]
+    pub const fn lambda(self, lambda: f32) -> Self {
+        Self { lambda, ..self }
+    }
+}
+
+/// The slope of error by bits, `2 ln 2` of the mean squared error, in squares of two steps.
+const LAMBDA: f32 = 0.09;
+/// Numbers of levels are below this in magnitude.
+const FARTHEST: i64 = 1 << 23;
+
+impl<T: Element> Fit<T> for Trellis {
+    type Fitted = TrellisQuantizer<u32>;
+
+    fn fit(&self, data: &[T]) -> Result<TrellisQuantizer<u32>> {
+        let (step, lambda) = (self.step, self.lambda);
+        if !(step.is_finite() && step >= f32::MIN_POSITIVE) {
+            let allowed = "a positive number from 1.2e-38 on";
+            return Err(Error::Setting { name: "step", value: step.into(), allowed });
+        }
+        if !(lambda >= 0.0 && lambda.is_finite()) {
+            return Err(Error::Setting { name: "lambda", value: lambda.into(), allowed: "0 or more, and finite" });
+        }
+        let (mut low, mut high) = (0.0_f32, 0.0_f32);
+        let mut wide = false;
+        for_each_piece(data, |start, values| {
+            crate::element::check_finite(values, start)?;
+            let bounds = values.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
+            (low, high) = if start == 0 { bounds } else { (low.min(bounds.0), high.max(bounds.1)) };
+            wide |= values.iter().any(|x| (x / step).abs() > (FARTHEST - 16) as f32);
+            Ok(())
+        })?;
+        if wide {
+            let far = low.abs().max(high.abs());
+            let allowed = "one of at least 2^-23 of the largest value";
+            return Err(Error::Setting { name: "step", value: f64::from(step / far), allowed });
+        }
+        let first = (low / step).floor_to_i64() - 4;
+        let last = (high / step).floor_to_i64() + 5;
+        // A multiple of 4, so that sides and symbols are those of the numbers.
+        let first = first.div_euclid(4) * 4;
+        let level_count = (last - first + 1 + 1) / 2 * 2;
+        let quantizer = TrellisQuantizer::new(step, first, level_count as u32, self.automaton)?;
+        Ok(TrellisQuantizer { lambda, ..quantizer })
+    }
+}
+
+trait FloorToInteger {
+    fn floor_to_i64(self) -> i64;
+}
+
+impl FloorToInteger for f32 {
+    fn floor_to_i64(self) -> i64 {
+        let cut = self as i64;
+        cut - i64::from((cut as f32) > self)
+    }
+}
+
+/// A quantizer fitted by [`Trellis`]: its levels are multiples of a step, and its codes a path of an [`Automaton`].
+///
+/// Restoring knows nothing of all this: the level of code `c` is `(first + c) * step`, rounded to f32. Quantizing needs pieces
+/// that start where lanes do. Values outside the range it was fitted to are clipped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrellisQuantizer<C = u32> {
+    step: f32,
+    /// The number of the first level, a multiple of 4.
+    first: i32,
+    level_count: u32,
+    automaton: Automaton,
+    lambda: f32,
+    /// What codes cost, if it is known; only quantizing asks.
+    rates: Option<Rates>,
+    code: PhantomData<C>,
+}
+
+impl<C: Code> TrellisQuantizer<C> {
+    pub(crate) const TAG: u8 = 0x07;
+
+    fn new(step: f32, first: i64, level_count: u32, automaton: Automaton) -> Result<Self> {
+        if u64::from(level_count) > 1 << C::BITS {
+            return Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS });
+        }
+        let first = first as i32;
+        Ok(Self { step, first, level_count, automaton, lambda: LAMBDA, rates: None, code: PhantomData })
+    }
+
+    /// The distance of levels.
+    pub const fn step(&self) -> f32 {
+        self.step
+    }
+
+    /// The automaton.
+    pub const fn automaton(&self) -> Automaton {
+        self.automaton
+    }
+
+    /// The code of the level 0; codes below and above are those of negative and positive values. It may lie outside the
+    /// levels.
+    pub const fn zero(&self) -> i32 {
+        -self.first
+    }
+
+    /// The level of a code.
+    #[inline(always)]
+    fn level(&self, code: u32) -> f32 {
+        self.first.wrapping_add_unsigned(code) as f32 * self.step
+    }
+}
+
+impl<C: Code> Quantizer for TrellisQuantizer<C> {
+    type Code = C;
+
+    fn level_count(&self) -> u32 {
+        self.level_count
+    }
+
+    fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [C]) -> Result<()> {
+        same_length("codes", values.len(), codes.len())?;
+        self.automaton.check(start, values.len())?;
+        if let Some(rates) = &self.rates {
+            rates.classes.check(start, values.len())?;
+        }
+        let period = if self.automaton.states() > 1 { self.automaton.block() } else { PIECE };
+        for (i, (values, codes)) in values.chunks(period).zip(codes.chunks_mut(period)).enumerate() {
+            let mut classes = Vec::new();
+            if let Some(rates) = self.rates.as_ref().filter(|rates| !rates.classes.is_one()) {
+                classes.resize(values.len(), 0);
+                rates.classes.fill(start + i * period, &mut classes);
+            }
+            let choice = Choice::new(self, values, &classes);
+            if self.automaton.states() > 1 {
+                choice.path(codes, self.automaton);
+            } else {
+                choice.each(codes);
+            }
+        }
+        Ok(())
+    }
+
+    fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
+        same_length("codes", values.len(), codes.len())?;
+        check_piece(start, values.len(), 1)?;
+        check_codes(start, codes, self.level_count)?;
+        for (x, code) in values.iter_mut().zip(codes) {
+            *x = self.level(code.to_u32()).clamp(f32::MIN, f32::MAX);
+        }
+        Ok(())
+    }
+
+    /// Values to be quantized start where lanes do.
+    fn block(&self) -> usize {
+        self.automaton.block()
+    }
+
+    fn dequantize_block(&self) -> usize {
+        1
+    }
+
+    /// Levels are chosen for all values together, so whatever lies beyond an element becomes its end.
+    fn narrowing_bound(&self, _index: usize) -> f64 {
+        f64::INFINITY
+    }
+
+    fn straight_through_at(&self, _start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
+        same_length("gradient", values.len(), gradient.len())?;
+        pass_between(self.level(0).into(), self.level(self.level_count - 1).into(), values, gradient);
+        Ok(())
+    }
+
+    /// Takes those of a codec for the same automaton.
+    fn set_rates(&mut self, rates: Rates) -> bool {
+        let sides = self.automaton.sides();
+        if rates.prices.len() != rates.classes.count() * sides {
+            return false;
+        }
+        self.rates = Some(rates);
+        true
+    }
+}
+
+/// Values that are quantized at once where there is one state.
+const PIECE: usize = 4096;
+
+/// What there is to choose from.
+struct Choice<'a> {
+    values: &'a [f32],
+    /// Of the values, if there is more than one.
+    classes: &'a [u8],
+    rates: Option<&'a Rates>,
+    lanes: usize,
+    side_bits: u32,
+    inverse: f32,
+    lambda: f32,
+    /// The symbol of the level 0, and the ends of what symbols stand for.
+    first: i32,
+    low: f32,
+    high: f32,
+}
+
+/// The two nearest symbols of a side, and what they cost.
+#[derive(Clone, Copy)]
+struct Pair {
+    symbol: [u32; 2],
+    cost: [f32; 2],
+}
+
+impl Pair {
+    /// The one whose lowest bit is this.
+    #[inline(always)]
+    fn with_bit(self, bit: u32) -> u32 {
+        if self.symbol[0] & 1 == bit { self.symbol[0] } else { self.symbol[1] }
+    }
+
+    #[inline(always)]
+    fn cheaper(self) -> usize {
+        usize::from(self.cost[1] < self.cost[0])
+    }
+}
+
+impl<'a> Choice<'a> {
+    fn new<C: Code>(quantizer: &'a TrellisQuantizer<C>, values: &'a [f32], classes: &'a [u8]) -> Self {
+        let side_bits = quantizer.automaton.side_bits();
+        let first = quantizer.first >> side_bits;
+        let last = first.wrapping_add_unsigned((quantizer.level_count - 1) >> side_bits);
+        Self {
+            values,
+            classes,
+            rates: quantizer.rates.as_ref(),
+            lanes: quantizer.automaton.lane_count(),
+            side_bits,
+            // Steps are normal numbers, and twice the largest is finite in f64.
+            inverse: (1.0 / (f64::from(quantizer.step) * f64::from(1 << side_bits))) as f32,
+            lambda: quantizer.lambda,
+            first,
+            // Both neighbours are within.
+            low: (first + 1) as f32,
+            high: (last - 1) as f32,
+        }
+    }
+
+    /// The two nearest symbols of a side.
+    #[inline(always)]
+    fn pair(&self, x: f32, side: u32, class: usize) -> Pair {
+        /// Added to a number of magnitude up to 2^22, it leaves the nearest integer.
+        const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
+        let t = (x * self.inverse - side as f32 * 0.5).clamp(self.low, self.high);
+        let near = (t + ROUNDER) - ROUNDER;
+        let rest = t - near;
+        let other = if rest > 0.0 { near + 1.0 } else { near - 1.0 };
+        let far = 1.0 - rest.abs();
+        let symbol = [near, other].map(|number| (number as i32).wrapping_sub(self.first) as u32);
+        let mut cost = [rest * rest, far * far];
+        if let Some(rates) = self.rates {
+            let prices = &rates.prices[(class << self.side_bits) + side as usize];
+            cost[0] += self.lambda * prices.of(symbol[0]);
+            cost[1] += self.lambda * prices.of(symbol[1]);
+        }
+        Pair { symbol, cost }
+    }
+
+    #[inline(always)]
+    fn class(&self, index: usize) -> usize {
+        self.classes.get(index).map_or(0, |&class| usize::from(class))
+    }
+
+    fn is_idle(&self, index: usize) -> bool {
+        self.rates.is_some_and(|rates| self.class(index) < rates.classes.idle())
+    }
+
+    /// The cheaper one for each value.
+    fn each<C: Code>(&self, codes: &mut [C]) {
+        for (i, (code, &x)) in codes.iter_mut().zip(self.values).enumerate() {
+            let pair = self.pair(x, 0, self.class(i));
+            *code = C::from_u32(pair.symbol[pair.cheaper()]);
+        }
+    }
+
+    /// The cheapest path of each lane.
+    fn path<C: Code>(&self, codes: &mut [C], automaton: Automaton) {
+        let any_idle = self.rates.is_some_and(|rates| rates.classes.idle() > 0);
+        let rounds = self.values.len().div_ceil(self.lanes);
+        let branches = |round: usize, branches: &mut Branches| {
+            let from = round * self.lanes;
+            let values = &self.values[from..self.values.len().min(from + self.lanes)];
+            branches.any_idle = false;
+            for (lane, &x) in values.iter().enumerate() {
+                let class = self.class(from + lane);
+                let pairs = [self.pair(x, 0, class), self.pair(x, 1, class)];
+                for (side, pair) in pairs.iter().enumerate() {
+                    let odd = (pair.symbol[0] & 1) as usize;
+                    branches.cost[2 * side][lane] = pair.cost[odd];
+                    branches.cost[2 * side + 1][lane] = pair.cost[1 - odd];
+                }
+                if any_idle {
+                    branches.idle[lane] = self.is_idle(from + lane);
+                    branches.any_idle |= branches.idle[lane];
+                    branches.idle_cost[lane] = pairs[0].cost[pairs[0].cheaper()];
+                }
+            }
+        };
+        let decide = |round: usize, bits: [(u32, u32); LANES]| {
+            let from = round * self.lanes;
+            let to = self.values.len().min(from + self.lanes);
+            for (i, (side, bit)) in (from..to).zip(bits) {
+                let pair = self.pair(self.values[i], side, self.class(i));
+                let symbol = if any_idle && self.is_idle(i) {
+                    pair.symbol[pair.cheaper()]
+                } else {
+                    pair.with_bit(bit)
+                };
+                codes[i] = C::from_u32(symbol << 1 | side);
+            }
+        };
+        let idle = |round: usize, still: &mut [bool; LANES]| {
+            if any_idle {
+                let from = round * self.lanes;
+                for (lane, still) in still[..self.lanes].iter_mut().enumerate() {
+                    *still = self.is_idle(from + lane);
+                }
+            }
+        };
+        viterbi(automaton, rounds, branches, decide, idle);
+    }
+}
+
+impl<C: Code> Describe for TrellisQuantizer<C> {
+    fn describe(&self, out: &mut Description) {
+        out.stage(Self::TAG, |out| {
+            self.automaton.write(out);
+            out.f32(self.step);
+            out.varint(zigzag((self.first / 4).into()));
+            out.varint(self.level_count.into());
+        });
+    }
+}
+
+impl<C: Code> Restore for TrellisQuantizer<C> {
+    fn restore(stages: &mut Stages<'_>) -> Result<Self> {
+        let (automaton, step, first, level_count) = stages.stage(Self::TAG, "a trellis quantizer", |bytes| {
+            let (automaton, step) = (Automaton::read(bytes)?, bytes.f32()?);
+            let (first, level_count) = (bytes.varint()?, bytes.varint()?);
+            let corrupt = |what, found| Err(Error::Corrupt { what, found });
+            if step < f32::MIN_POSITIVE {
+                return corrupt("step of a trellis quantizer", step.to_bits().into());
+            }
+            let number = unzigzag(first).saturating_mul(4);
+            if number.abs() > FARTHEST {
+                return corrupt("first level", first);
+            }
+            // Two symbols of each side at least, so that both neighbours of a value exist.
+            let count = i64::try_from(level_count).ok().filter(|&count| count >= 6 && count % 2 == 0);
+            match count.filter(|&count| number + count - 1 <= FARTHEST) {
+                Some(count) => Ok((automaton, step, number, count as u32)),
+                None => corrupt("levels", level_count),
+            }
+        })?;
+        Self::new(step, first, level_count, automaton)
+    }
+}

@@ -1,0 +1,31 @@
+//! What codes cost: known to a codec, asked for by quantizers that weigh errors against bits.
+
+use crate::classes::Classes;
+use alloc::vec::Vec;
+
+/// Bits of every code: the price list of a codec, for quantizers that weigh errors against bits.
+///
+/// An entropy coder makes one ([`Codec::rates`](crate::Codec::rates)), a quantizer may use it
+/// ([`Quantizer::set_rates`](crate::Quantizer::set_rates)). Decoders need none of this.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rates {
+    pub(crate) classes: Classes,
+    /// One for each side of each class.
+    pub(crate) prices: Vec<Prices>,
+}
+
+/// Bits of symbols without their `low` lowest bits, from `first` on, and of all others.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Prices {
+    pub(crate) first: u32,
+    pub(crate) low: u32,
+    pub(crate) bits: Vec<f32>,
+    pub(crate) other: f32,
+}
+
+impl Prices {
+    #[inline(always)]
+    pub(crate) fn of(&self, symbol: u32) -> f32 {
+        self.bits.get((symbol >> self.low).wrapping_sub(self.first) as usize).copied().unwrap_or(self.other)
+    }
+}
