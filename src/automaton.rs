@@ -43,8 +43,8 @@ pub struct Automaton {
 }
 
 /// The number of states, and the parity checks without their lowest bits, which shift out.
-const CODES: [(u16, u16, u16); 6] =
-    [(1, 0, 0), (8, 0o13 >> 1, 0o4 >> 1), (16, 0o23 >> 1, 0o4 >> 1), (32, 0o45 >> 1, 0o10 >> 1), (64, 0o103 >> 1, 0o24 >> 1), (256, 0o515 >> 1, 0o362 >> 1)];
+const CODES: [(u16, u16, u16); 4] =
+    [(1, 0, 0), (8, 0o13 >> 1, 0o4 >> 1), (64, 0o103 >> 1, 0o24 >> 1), (256, 0o515 >> 1, 0o362 >> 1)];
 
 impl Automaton {
     /// One state: codes say nothing about each other.
@@ -52,10 +52,10 @@ impl Automaton {
         Self { h0: 0, h1: 0, states: 1, lanes: LANES as u8, period: 1 << 18 }
     }
 
-    /// With 8, 16, 32, 64 or 256 states (or 1, which remembers nothing), 32 lanes, and a period of 2^18 values.
+    /// With 8, 64 or 256 states (or 1, which remembers nothing), 32 lanes, and a period of 2^18 values.
     pub fn trellis(states: u16) -> Result<Self> {
         let Some(&(states, h0, h1)) = CODES.iter().find(|code| code.0 == states) else {
-            return Err(Error::Setting { name: "states", value: states.into(), allowed: "1, 8, 16, 32, 64 or 256" });
+            return Err(Error::Setting { name: "states", value: states.into(), allowed: "1, 8, 64 or 256" });
         };
         Ok(Self { h0, h1, states, ..Self::memoryless() })
     }

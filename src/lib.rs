@@ -88,7 +88,7 @@ pub use candidates::{Best, Candidates, Choice, Cost, Measured};
 
 pub use target::Target;
 
-pub use front::{Compressed, Compressor, Report, compress, decompress, decompress_into, decompress_within};
+pub use front::{Compressed, Compressor, Effort, Report, compress, decompress, decompress_into, decompress_within};
 
 pub use metrics::{
     ErrorStats, abs_error_quantiles, bits_per_value, compression_ratio, entropy, kl_divergence, max_ulp_distance,

@@ -1,9 +1,11 @@
 //! The front door: one call from values to bytes, and one back.
 
 mod compressor;
+mod plan;
 mod search;
+mod weighed;
 
-pub use compressor::{Compressed, Compressor, Report, compress};
+pub use compressor::{Compressed, Compressor, Effort, Report, compress};
 
 use crate::{
     element::Element,

@@ -165,13 +165,13 @@ pub(super) struct Data<'a, T> {
 }
 
 /// How large values are.
-struct Sizes {
-    rms: f64,
-    range: f64,
+pub(super) struct Sizes {
+    pub(super) rms: f64,
+    pub(super) range: f64,
     largest: f64,
 }
 
-fn sizes<T: Element>(values: &[T]) -> Result<Sizes> {
+pub(super) fn sizes<T: Element>(values: &[T]) -> Result<Sizes> {
     let stats = ErrorStats::measure(values, &vec![T::default(); values.len()])?;
     Ok(Sizes { rms: stats.rmse(), range: stats.range(), largest: stats.max_abs_error() })
 }

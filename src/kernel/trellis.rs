@@ -3,16 +3,13 @@
 use crate::automaton::{Automaton, LANES};
 use alloc::{vec, vec::Vec};
 
-/// One number for each lane.
-pub(crate) type Row = [f32; LANES];
-
 /// What a round of values costs in each lane.
 #[derive(Debug, Clone)]
 pub(crate) struct Branches {
     /// By side and lowest bit of the symbol: `2 * side + bit`.
-    pub(crate) cost: [Row; 4],
+    pub(crate) cost: [[f32; LANES]; 4],
     /// In lanes where the automaton stands still; `any_idle` says whether there are some.
-    pub(crate) idle_cost: Row,
+    pub(crate) idle_cost: [f32; LANES],
     pub(crate) idle: [bool; LANES],
     pub(crate) any_idle: bool,
 }
@@ -22,11 +19,6 @@ impl Branches {
         let row = [0.0; LANES];
         Self { cost: [row; 4], idle_cost: row, idle: [false; LANES], any_idle: false }
     }
-}
-
-/// Bytes of decisions of a round.
-const fn round_bytes(states: usize) -> usize {
-    states / 8 * LANES
 }
 
 /// The states before and the bits of their symbols that lead to a state.
@@ -43,8 +35,8 @@ fn sources<const STATES: usize>(automaton: Automaton) -> [[(u8, u8); 2]; STATES]
     sources
 }
 
-/// Decides the bits of all symbols: calls `branches` for each of `rounds`, and then `decide(round, lane, side, bit)` for each
-/// of them from the last to the first; `None` if the automaton stood still.
+/// Decides the lowest bits of all symbols: calls `branches` for each of `rounds`, and then `decide` with the side and the bit of
+/// each lane, from the last round to the first. `idle` says in which lanes the automaton stood still, where both are 0.
 ///
 /// Memory: an eighth of a byte for each state and value.
 pub(crate) fn viterbi(
@@ -54,16 +46,21 @@ pub(crate) fn viterbi(
     decide: impl FnMut(usize, [(u32, u32); LANES]),
     idle: impl Fn(usize, &mut [bool; LANES]),
 ) {
-    match automaton.states() {
-        8 => path::<8>(automaton, rounds, branches, decide, idle),
-        16 => path::<16>(automaton, rounds, branches, decide, idle),
-        32 => path::<32>(automaton, rounds, branches, decide, idle),
-        64 => path::<64>(automaton, rounds, branches, decide, idle),
-        _ => path::<256>(automaton, rounds, branches, decide, idle),
+    // Rows are as wide as vectors are, or as there are lanes.
+    match (automaton.states(), automaton.lane_count()) {
+        (8, 32) => path::<8, 32>(automaton, rounds, branches, decide, idle),
+        (8, 16) => path::<8, 16>(automaton, rounds, branches, decide, idle),
+        (8, _) => path::<8, 8>(automaton, rounds, branches, decide, idle),
+        (64, 32) => path::<64, 32>(automaton, rounds, branches, decide, idle),
+        (64, 16) => path::<64, 16>(automaton, rounds, branches, decide, idle),
+        (64, _) => path::<64, 8>(automaton, rounds, branches, decide, idle),
+        (_, 32) => path::<256, 32>(automaton, rounds, branches, decide, idle),
+        (_, 16) => path::<256, 16>(automaton, rounds, branches, decide, idle),
+        (_, _) => path::<256, 8>(automaton, rounds, branches, decide, idle),
     }
 }
 
-fn path<const STATES: usize>(
+fn path<const STATES: usize, const WIDTH: usize>(
     automaton: Automaton,
     rounds: usize,
     mut branches: impl FnMut(usize, &mut Branches),
@@ -71,12 +68,12 @@ fn path<const STATES: usize>(
     idle: impl Fn(usize, &mut [bool; LANES]),
 ) {
     let sources = sources::<STATES>(automaton);
-    let mut decisions: Vec<u8> = vec![0; rounds * round_bytes(STATES)];
+    let mut decisions: Vec<u8> = vec![0; rounds * (STATES / 8 * WIDTH)];
     // Every lane starts in state 0.
-    let mut costs = [[1e30_f32; LANES]; STATES];
-    costs[0] = [0.0; LANES];
+    let mut costs = [[1e30_f32; WIDTH]; STATES];
+    costs[0] = [0.0; WIDTH];
     let mut branch = Branches::new();
-    for (round, decisions) in decisions.chunks_exact_mut(round_bytes(STATES)).enumerate() {
+    for (round, decisions) in decisions.chunks_exact_mut(STATES / 8 * WIDTH).enumerate() {
         branches(round, &mut branch);
         costs = step(&sources, &costs, &branch, decisions);
         // Costs stay small, so that what they differ by is not lost.
@@ -90,17 +87,17 @@ fn path<const STATES: usize>(
             }
         }
     }
-    let mut states: [u8; LANES] = core::array::from_fn(|lane| {
+    let mut states: [u8; WIDTH] = core::array::from_fn(|lane| {
         let best = (0..STATES).min_by(|&a, &b| costs[a][lane].total_cmp(&costs[b][lane]));
         best.unwrap_or(0) as u8
     });
     let mut still = [false; LANES];
-    for (round, decisions) in decisions.chunks_exact(round_bytes(STATES)).enumerate().rev() {
+    for (round, decisions) in decisions.chunks_exact(STATES / 8 * WIDTH).enumerate().rev() {
         idle(round, &mut still);
         let mut bits = [(0, 0); LANES];
-        for lane in 0..LANES {
+        for lane in 0..WIDTH {
             let state = usize::from(states[lane]) % STATES;
-            let decision = (decisions[state / 8 * LANES + lane] >> (state % 8)) & 1;
+            let decision = (decisions[state / 8 * WIDTH + lane] >> (state % 8)) & 1;
             let (before, bit) = sources[state][usize::from(decision)];
             if !still[lane] {
                 states[lane] = before;
@@ -113,22 +110,22 @@ fn path<const STATES: usize>(
 
 /// One round: costs of all states after it, and for each which of two sources is cheaper.
 #[inline(always)]
-fn step<const STATES: usize>(
+fn step<const STATES: usize, const WIDTH: usize>(
     sources: &[[(u8, u8); 2]; STATES],
-    costs: &[Row; STATES],
+    costs: &[[f32; WIDTH]; STATES],
     branch: &Branches,
     decisions: &mut [u8],
-) -> [Row; STATES] {
-    let mut after = [[0.0; LANES]; STATES];
-    for (eight, decisions) in decisions.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-        let mut bits = [0_u32; LANES];
+) -> [[f32; WIDTH]; STATES] {
+    let mut after = [[0.0; WIDTH]; STATES];
+    for (eight, decisions) in decisions.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+        let mut bits = [0_u32; WIDTH];
         for offset in 0..8 {
             let state = eight * 8 + offset;
             let [(a, a_bit), (b, b_bit)] = sources[state];
             let (from_a, from_b) = (&costs[usize::from(a) % STATES], &costs[usize::from(b) % STATES]);
             let cost_a = &branch.cost[usize::from(a % 2 * 2 + a_bit) % 4];
             let cost_b = &branch.cost[usize::from(b % 2 * 2 + b_bit) % 4];
-            for lane in 0..LANES {
+            for lane in 0..WIDTH {
                 let (x, y) = (from_a[lane] + cost_a[lane], from_b[lane] + cost_b[lane]);
                 after[state][lane] = if y < x { y } else { x };
                 bits[lane] |= u32::from(y < x) << offset;
@@ -140,7 +137,7 @@ fn step<const STATES: usize>(
     }
     if branch.any_idle {
         for (after, costs) in after.iter_mut().zip(costs) {
-            for lane in 0..LANES {
+            for lane in 0..WIDTH {
                 after[lane] = if branch.idle[lane] { costs[lane] + branch.idle_cost[lane] } else { after[lane] };
             }
         }

@@ -150,6 +150,10 @@ impl<C: Code> TrellisQuantizer<C> {
         Ok(Self { step, first, level_count, automaton, lambda: LAMBDA, rates: None, code: PhantomData })
     }
 
+    pub(crate) fn with_lambda(self, lambda: f32) -> Self {
+        Self { lambda, ..self }
+    }
+
     /// The distance of levels.
     pub const fn step(&self) -> f32 {
         self.step

@@ -191,19 +191,25 @@ impl<'a> ContextDecoder<'a> {
     }
 
     fn all_lanes<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
-        if self.contexts.automaton.lane_count() < LANES {
-            return self.one_by_one(codes, classes);
+        match self.contexts.automaton.lane_count() {
+            32 => self.kind::<32, C>(codes, classes),
+            16 => self.kind::<16, C>(codes, classes),
+            8 => self.kind::<8, C>(codes, classes),
+            _ => self.one_by_one(codes, classes),
         }
+    }
+
+    fn kind<const WIDTH: usize, C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
         match (self.contexts.any_low, self.contexts.classes.is_one()) {
-            (false, true) => self.rounds::<false, false, C>(codes, classes),
-            (false, false) => self.rounds::<false, true, C>(codes, classes),
-            (true, true) => self.rounds::<true, false, C>(codes, classes),
-            (true, false) => self.rounds::<true, true, C>(codes, classes),
+            (false, true) => self.rounds::<WIDTH, false, false, C>(codes, classes),
+            (false, false) => self.rounds::<WIDTH, false, true, C>(codes, classes),
+            (true, true) => self.rounds::<WIDTH, true, false, C>(codes, classes),
+            (true, false) => self.rounds::<WIDTH, true, true, C>(codes, classes),
         }
     }
 
     /// Whole rounds of all lanes.
-    fn rounds<const LOW_BITS: bool, const CLASSED: bool, C: Code>(
+    fn rounds<const WIDTH: usize, const LOW_BITS: bool, const CLASSED: bool, C: Code>(
         &mut self,
         codes: &mut [C],
         classes: &[u8],
@@ -212,14 +218,15 @@ impl<'a> ContextDecoder<'a> {
         let (automaton, idle) = (*automaton, self.contexts.classes.idle() as u32);
         let sides = automaton.side_bits();
         const MASK: u32 = (1 << BITS) - 1;
-        let (mut x, mut walk, mut at) = (self.states, self.walk, self.at);
+        let first = |all: &[u32; LANES]| -> [u32; WIDTH] { core::array::from_fn(|lane| all[lane]) };
+        let (mut x, mut walk, mut at) = (first(&self.states), first(&self.walk), self.at);
         // As long as the words that each lane may need are there, and no escape; otherwise one by one.
-        let most = 2 * LANES * if LOW_BITS { 2 } else { 1 };
-        let rounds = codes.as_chunks_mut::<LANES>().0.iter_mut().zip(classes.as_chunks::<LANES>().0);
+        let most = 2 * WIDTH * if LOW_BITS { 2 } else { 1 };
+        let rounds = codes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(classes.as_chunks::<WIDTH>().0);
         for (round, classes) in rounds {
             let (mut y, mut walked, mut ahead, mut escaped) = (x, walk, at, 0);
             if self.bytes.len() - at >= most {
-                for lane in 0..LANES {
+                for lane in 0..WIDTH {
                     let class = u32::from(classes[lane]);
                     let still = CLASSED && class < idle;
                     let side = if still { 0 } else { walk[lane] & sides };
@@ -249,15 +256,21 @@ impl<'a> ContextDecoder<'a> {
             }
             if escaped & ESCAPE == 0 {
                 (x, walk, at) = (y, walked, ahead);
-                self.done += LANES;
+                self.done += WIDTH;
             } else {
-                (self.states, self.walk, self.at) = (x, walk, at);
+                self.keep(&x, &walk, at);
                 self.one_by_one(round, classes)?;
-                (x, walk, at) = (self.states, self.walk, self.at);
+                (x, walk, at) = (first(&self.states), first(&self.walk), self.at);
             }
         }
-        (self.states, self.walk, self.at) = (x, walk, at);
+        self.keep(&x, &walk, at);
         Ok(())
+    }
+
+    fn keep(&mut self, x: &[u32], walk: &[u32], at: usize) {
+        self.states[..x.len()].copy_from_slice(x);
+        self.walk[..walk.len()].copy_from_slice(walk);
+        self.at = at;
     }
 
     fn one_by_one<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
@@ -284,11 +297,7 @@ impl<'a> ContextDecoder<'a> {
             if !still {
                 self.walk[lane] = automaton.next(self.walk[lane], symbol);
             }
-            let whole = symbol << sides | side;
-            if u64::from(whole) >> C::BITS != 0 {
-                return Err(Error::Corrupt { what: "code", found: whole.into() });
-            }
-            *code = C::from_u32(whole);
+            *code = C::from_u32(symbol << sides | side);
             self.done += 1;
         }
         Ok(())

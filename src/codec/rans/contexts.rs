@@ -73,7 +73,7 @@ impl ContextRans {
         Self { classes: Some(classes), ..self }
     }
 
-    fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32) -> Result<ContextRansCodec<C>> {
+    pub(crate) fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32) -> Result<ContextFit<C>> {
         let automaton = self.automaton;
         let largest = codes.iter().fold(0, |largest, code| code.to_u32().max(largest));
         let last = level_count.saturating_sub(1).max(largest) >> automaton.side_bits();
@@ -91,11 +91,12 @@ impl ContextRans {
                 crate::calibrate::classes(&self.groups, &far)?
             }
         };
-        classes.check_len(codes.len())?;
         let mut counts = Counts::new(classes.count() * automaton.sides(), centre, last);
         Contexts::for_each(automaton, &classes, 0, codes, |_, table, symbol| counts.add(table, symbol))?;
         let pairs: Vec<_> = (0..classes.count() * automaton.sides()).map(|table| counts.pairs(table)).collect();
-        let (model, bits) = Model::nearest(&pairs, automaton.sides(), centre, last)?;
+        let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last)?;
+        // What rounding to frequencies adds.
+        let bits = bits + 0.002 * codes.len() as f64;
         if classes.is_one() {
             let width = bits_of(last);
             let tables: Vec<Table> =
@@ -103,22 +104,34 @@ impl ContextRans {
             let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
             let entries: usize = tables.iter().map(|table| table.symbols().len()).sum();
             if own + ENTRY * entries as f64 <= bits {
-                return ContextRansCodec::new(automaton, classes, Model::Tables, tables, last);
+                let codec = ContextRansCodec::new(automaton, classes, Model::Tables, tables, last)?;
+                return Ok(ContextFit { codec, density, bits: own });
             }
         }
-        ContextRansCodec::of_model(automaton, classes, model, last)
+        let codec = ContextRansCodec::of_model(automaton, classes, density, last)?;
+        let bits = codec.contexts.tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
+        Ok(ContextFit { codec, density, bits })
     }
+}
+
+/// A fitted codec, and what else the fit came to know.
+pub(crate) struct ContextFit<C> {
+    pub(crate) codec: ContextRansCodec<C>,
+    /// The nearest density, though tables may be better.
+    pub(crate) density: Model,
+    /// What the codes cost, without side information.
+    pub(crate) bits: f64,
 }
 
 impl<C: Code> Fit<C> for ContextRans {
     type Fitted = ContextRansCodec<C>;
 
     fn fit(&self, codes: &[C]) -> Result<ContextRansCodec<C>> {
-        self.fit_codes(codes, 0)
+        Ok(self.fit_codes(codes, 0)?.codec)
     }
 
     fn fit_below(&self, codes: &[C], level_count: u32) -> Result<ContextRansCodec<C>> {
-        self.fit_codes(codes, level_count)
+        Ok(self.fit_codes(codes, level_count)?.codec)
     }
 }
 
@@ -353,6 +366,11 @@ impl<C: Code> Restore for ContextRansCodec<C> {
         }
         Self::of_model(automaton, classes, model, last)
     }
+}
+
+/// Bytes of side information that classes take.
+pub(crate) fn side_bytes(levels: &[u8]) -> usize {
+    packed_levels(levels).len()
 }
 
 /// Levels are entropy coded themselves: a table and a stream; or packed, if they would be fewer than a byte stands for.

@@ -10,7 +10,9 @@ mod plan;
 mod stream;
 mod table;
 
+pub(crate) use contexts::side_bytes;
 pub use contexts::{ContextRans, ContextRansCodec};
+pub(crate) use model::Model;
 pub use table::Table;
 
 use super::{BitPack, Codec, take};

@@ -25,6 +25,18 @@ pub(crate) enum Model {
 type Pairs = Vec<(u32, u64)>;
 
 impl Model {
+    /// The Gaussian one, with a scale in octaves of a symbol.
+    pub(crate) fn gaussian(octaves: f64, centre: u32) -> Self {
+        Self::Density { shape: GAUSSIAN, scale: 0, centre }.rescaled(octaves, centre)
+    }
+
+    /// Wider by so many octaves.
+    pub(crate) fn rescaled(self, octaves: f64, centre: u32) -> Self {
+        let Self::Density { shape, scale, .. } = self else { return self };
+        let more = (octaves * f64::from(FINE)).clamp(-1e6, 1e6) as i32;
+        Self::Density { shape, scale: (scale + more).clamp(*SCALES.start(), *SCALES.end()), centre }
+    }
+
     /// The table of each side of each class.
     pub(super) fn tables(&self, classes: usize, sides: usize, last: u32) -> Result<Vec<Table>> {
         let Self::Density { shape, scale, centre } = *self else { return Ok(Vec::new()) };

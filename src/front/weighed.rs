@@ -1,0 +1,238 @@
+//! From a target that is a size or a mean error to a frame with the least error for its bits.
+
+use super::{
+    compressor::{Compressed, Compressor, Effort},
+    plan::{Goal, Plan, first_scale},
+};
+use crate::{
+    automaton::Automaton,
+    calibrate,
+    classes::Classes,
+    codec::{
+        Codec, ContextRans, ContextRansCodec,
+        rans::{Model, side_bytes},
+    },
+    element::{Element, joint_block},
+    error::Result,
+    fit::Fit,
+    kernel::exp::{exp, ln},
+    metrics::bits_per_value,
+    pipeline::Coded,
+    quantizer::{Quantizer, Trellis, TrellisQuantizer},
+    target::Target,
+    then::Then,
+    transform::Transform,
+};
+use alloc::{borrow::Cow, boxed::Box, format, vec, vec::Vec};
+use core::f64::consts::{LN_2, LN_10};
+
+/// Where chunks end, and trellises begin anew.
+const CHUNK: usize = 1 << 18;
+/// What a frame has besides stages and payload, and a chunk.
+const FRAME: f64 = 24.0;
+const PER_CHUNK: f64 = 8.0;
+
+/// What is asked of equal steps.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Bits(f64),
+    /// Mean squared error.
+    Error(f64),
+}
+
+/// Values, what becomes of them, and what is known of that.
+struct Weighing<'a> {
+    coefficients: Cow<'a, [f32]>,
+    plan: Plan,
+    shape: Vec<usize>,
+    classes: Classes,
+    automaton: Automaton,
+    /// The scale of the first class: octaves of values.
+    scale: f64,
+    /// Bytes of classes.
+    side: f64,
+}
+
+/// A step, and what became of it.
+struct Tried {
+    quantizer: TrellisQuantizer<u32>,
+    codec: ContextRansCodec<u32>,
+    density: Model,
+    bits: f64,
+    error: f64,
+}
+
+impl Compressor {
+    /// The frame with the least error that is small enough, or the smallest with an error small enough; none if there is none
+    /// of this kind.
+    pub(super) fn weighed<T: Element>(&self, values: &[T], present: &[T], finite: &[T]) -> Result<Option<Compressed>> {
+        let mut wide = vec![0.0; finite.len()];
+        T::widen_into(finite, &mut wide)?;
+        let Some(wanted) = self.wanted(values.len(), present)? else { return Ok(None) };
+        let shape: Vec<usize> = self.shape.iter().copied().filter(|&n| n > 1).collect();
+        let goal = match wanted {
+            Wanted::Bits(bits) => Goal::Bits(bits),
+            // A trellis loses 1.1 dB less.
+            Wanted::Error(error) => Goal::Width(exp(0.5 * ln((error * 15.4).max(f64::MIN_POSITIVE)))),
+        };
+        let plan = if wide.len() < 256 { Plan::plain() } else { Plan::best(&wide, &shape, goal)? };
+        let weighing = Weighing::new(&wide, plan, shape, self.effort, wanted)?;
+        let mut width = goal.width(&weighing.coefficients);
+        let mut density = None;
+        let mut best: Option<Compressed> = None;
+        let (mut fine, mut coarse) = (f64::NEG_INFINITY, f64::INFINITY);
+        for round in 0..MOST_ROUNDS {
+            let Some(tried) = weighing.try_width(width, density, wanted)? else { break };
+            density = Some((tried.density, width));
+            // Octaves that the step should be wider, as estimated.
+            let mut off = weighing.octaves(wanted, tried.bits, tried.error);
+            if off.abs() < 0.01 || round >= ESTIMATED_ROUNDS {
+                let found = self.masked(values, weighing.pipeline(tried)?, &weighing.method())?;
+                let cost = &found.report.cost;
+                let (bits, error) = (cost.bits_per_value(), cost.stats.mse());
+                // Bits per value are a sharp limit, errors likewise.
+                off = weighing.octaves(wanted, bits, error);
+                if cost.meets_target {
+                    let better = best.as_ref().is_none_or(|best| is_better(wanted, &found, best));
+                    best = if better { Some(found) } else { best };
+                    if off.abs() < CLOSE {
+                        break;
+                    }
+                }
+            }
+            let at = ln(width) / LN_2;
+            if off > 0.0 { fine = at } else { coarse = at };
+            // Between what is too fine and too coarse.
+            let next = at + off + if matches!(wanted, Wanted::Bits(_)) { MARGIN } else { -MARGIN };
+            let next = if fine < next && next < coarse || !(fine.is_finite() && coarse.is_finite()) {
+                next
+            } else {
+                0.5 * (fine + coarse)
+            };
+            width = exp(next.clamp(-148.0, 128.0) * LN_2);
+        }
+        Ok(best)
+    }
+
+    fn wanted<T: Element>(&self, count: usize, present: &[T]) -> Result<Option<Wanted>> {
+        let decibels = |decibels: f64| exp(-decibels.clamp(-3000.0, 3000.0) / 10.0 * LN_10);
+        Ok(match self.target {
+            Target::Bytes(most) => Some(Wanted::Bits(bits_per_value(most, count))),
+            Target::BitsPerValue(bits) => Some(Wanted::Bits(bits)),
+            Target::Rms(most) => Some(Wanted::Error(most * most)),
+            Target::Sqnr(least) => {
+                let rms = super::search::sizes(present)?.rms;
+                Some(Wanted::Error(rms * rms * decibels(least)))
+            }
+            Target::Psnr(least) => {
+                let range = super::search::sizes(present)?.range;
+                Some(Wanted::Error(range * range * decibels(least)))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Rounds in all, and those that are estimated only, if estimates are near.
+const MOST_ROUNDS: usize = 14;
+const ESTIMATED_ROUNDS: usize = 4;
+/// Octaves of a step: what a frame may be off by, and what is left as a margin.
+const CLOSE: f64 = 0.006;
+const MARGIN: f64 = 0.0015;
+
+fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed) -> bool {
+    let (a, b) = (&a.report.cost, &b.report.cost);
+    match wanted {
+        Wanted::Bits(_) => a.stats.mse() < b.stats.mse(),
+        Wanted::Error(_) => a.bytes < b.bytes,
+    }
+}
+
+impl<'a> Weighing<'a> {
+    fn new(values: &'a [f32], plan: Plan, shape: Vec<usize>, effort: Effort, wanted: Wanted) -> Result<Self> {
+        let coefficients = plan.coefficients(values, &shape)?;
+        let classes = calibrate::classes(&plan.groupings(values.len(), &shape)?, &coefficients)?;
+        let scale = 0.5 * ln(first_scale(&coefficients, &classes)) / LN_2;
+        let side = classes.parts().iter().map(|(_, levels)| side_bytes(levels) as f64 + 4.0).sum();
+        // States of lanes are to take at most a thousandth.
+        let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
+        let affordable = (bits.min(16.0) * values.len().min(CHUNK) as f64 / 32_000.0) as usize;
+        let lanes = 1 << affordable.clamp(1, 32).ilog2();
+        let block = plan.transforms(&shape)?.iter().fold(32, |block, transform| {
+            joint_block(block, block, transform.block().max(1))
+        });
+        let period = CHUNK.checked_next_multiple_of(block).unwrap_or(CHUNK);
+        let automaton = Automaton::trellis(effort.states())?.lanes(lanes)?.period(period)?;
+        Ok(Self { coefficients, plan, shape, classes, automaton, scale, side })
+    }
+
+    /// Octaves that a step has to be wider, by what it gave.
+    fn octaves(&self, wanted: Wanted, bits: f64, error: f64) -> f64 {
+        match wanted {
+            Wanted::Bits(wanted) => bits - wanted,
+            Wanted::Error(wanted) => {
+                0.5 * (ln(wanted.max(f64::MIN_POSITIVE)) - ln(error.max(f64::MIN_POSITIVE))) / LN_2
+            }
+        }
+    }
+
+    /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
+    fn try_width(&self, width: f64, density: Option<(Model, f64)>, wanted: Wanted) -> Result<Option<Tried>> {
+        let automaton = self.automaton;
+        let step = (width / automaton.sides() as f64) as f32;
+        let Ok(quantizer) = Trellis::new(step).automaton(automaton).fit(&self.coefficients) else { return Ok(None) };
+        let symbol = ln(width) / LN_2;
+        // Where steps are more than about twice the scale of a class, zeros are most of it.
+        let idle = (0..self.classes.count()).find(|&class| self.scale + class as f64 * 0.25 - symbol >= -1.5);
+        let idle = if self.classes.is_one() || automaton.states() == 1 { 0 } else { idle.unwrap_or(self.classes.count()) };
+        let classes = self.classes.clone().with_idle(idle);
+        let low_rate = matches!(wanted, Wanted::Bits(bits) if bits < 1.7);
+        let mut quantizer = quantizer.with_lambda(if low_rate { 0.12 } else { 0.09 });
+        let zero = quantizer.zero().max(0).cast_unsigned();
+        let centre = zero >> automaton.side_bits();
+        let last = (quantizer.level_count() - 1) >> automaton.side_bits();
+        // What codes cost, before there are any.
+        let density = match density {
+            Some((density, before)) => density.rescaled(ln(before / width) / LN_2, centre.min(last)),
+            None => Model::gaussian(self.scale - symbol, centre.min(last)),
+        };
+        let first = ContextRansCodec::<u32>::of_model(automaton, classes.clone(), density, last)?;
+        if let Some(rates) = first.rates() {
+            quantizer.set_rates(rates);
+        }
+        let mut codes = vec![0; self.coefficients.len()];
+        quantizer.quantize_at(0, &self.coefficients, &mut codes)?;
+        let settings = ContextRans::new(automaton).centre(zero).classes(classes);
+        let fit = settings.fit_codes(&codes, quantizer.level_count())?;
+        if let Some(rates) = fit.codec.rates() {
+            quantizer.set_rates(rates);
+        }
+        let mut error = 0.0;
+        let mut restored = [0.0; 1024];
+        for (i, (codes, values)) in codes.chunks(1024).zip(self.coefficients.chunks(1024)).enumerate() {
+            let restored = &mut restored[..codes.len()];
+            quantizer.dequantize_at(i * 1024, codes, restored)?;
+            let [sum] = crate::kernel::sums::sums(values, restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
+            error += sum;
+        }
+        let count = codes.len() as f64;
+        let chunks = (count / CHUNK as f64) as usize as f64 + 1.0;
+        let overhead = FRAME + self.side + chunks * (PER_CHUNK + 4.0 * automaton.lane_count() as f64);
+        let bits = (fit.bits + 8.0 * overhead) / count;
+        Ok(Some(Tried { quantizer, codec: fit.codec, density: fit.density, bits, error: error / count }))
+    }
+
+    fn pipeline(&self, tried: Tried) -> Result<Coded<Box<dyn Quantizer<Code = u32>>, ContextRansCodec<u32>>> {
+        let mut quantizer: Box<dyn Quantizer<Code = u32>> = Box::new(tried.quantizer);
+        for transform in self.plan.transforms(&self.shape)?.into_iter().rev() {
+            let transform: Box<dyn Transform> = transform;
+            quantizer = Box::new(Then::new(transform, quantizer));
+        }
+        Ok(Coded::new(quantizer, tried.codec))
+    }
+
+    fn method(&self) -> alloc::string::String {
+        let states = self.automaton.states();
+        format!("{}, trellis of {states} states, entropy coded", self.plan.name())
+    }
+}
