@@ -1,12 +1,18 @@
 //! Which transform and which classes take the fewest bits: estimated before anything is quantized.
 
 use crate::{
+    automaton::Automaton,
     calibrate,
     classes::Classes,
-    codec::rans::side_bytes,
+    codec::{ContextRans, rans::side_bytes},
     error::Result,
+    fit::Fit,
     groups::Groups,
-    kernel::exp::{exp, ln},
+    kernel::{
+        exp::{exp, ln},
+        sums::sums,
+    },
+    quantizer::{Quantizer, Trellis},
     transform::{Dct, StandardizeTransform, Transform, check_coefficients},
 };
 use alloc::{borrow::Cow, boxed::Box, format, string::String, vec, vec::Vec};
@@ -14,9 +20,13 @@ use core::f64::consts::LN_2;
 
 /// Values that plans are compared on, about.
 const SAMPLE: usize = 1 << 17;
-/// The longest block of a cosine transform of one dimension, and that of two.
+/// The longest blocks of cosine transforms: of rows, of columns, and of both.
 const LINE: usize = 128;
+const DOWN: usize = 64;
 const TILE: usize = 16;
+
+/// Bits per value that a transform has to save: estimates are about as good.
+const SLACK: f64 = 0.01;
 
 /// What becomes of values before they are quantized.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,52 +34,59 @@ enum Shift {
     None,
     /// Their mean is taken away.
     Mean(f32),
-    /// Cosine transforms along the last axis, or the last two.
-    Cosines,
+    /// Cosine transforms along the last axis, the one before it, or both.
+    Across,
+    Down,
     Tiles,
 }
 
-/// How values are told apart that are not alike: rows and columns of a matrix.
+/// Which values are alike: those of a row or slice of so many, of a column where rows have so many, or of every so many'th
+/// row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum By {
-    Nothing,
-    Rows,
-    Columns,
-    RowsAndColumns,
+    Row(usize),
+    Column(usize),
+    Line { every: usize, columns: usize },
+}
+
+impl By {
+    fn groups(self, len: usize) -> Result<Groups> {
+        match self {
+            Self::Row(columns) => Groups::blocks(columns, len),
+            Self::Column(columns) => Groups::axis(&[1, columns], 1),
+            Self::Line { every, columns } => Groups::axis(&[every, columns], 0),
+        }
+    }
 }
 
 /// How values become coefficients, and which of them are alike.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     shift: Shift,
-    by: By,
-    /// Values of a row.
-    columns: usize,
+    by: Vec<By>,
 }
 
-/// Values as they come, all alike.
 impl Plan {
+    /// Values as they come, all alike.
     pub(super) const fn plain() -> Self {
-        Self { shift: Shift::None, by: By::Nothing, columns: 1 }
+        Self { shift: Shift::None, by: Vec::new() }
     }
 
     /// The transforms, of which values meet the first one first.
     pub(super) fn transforms(&self, shape: &[usize]) -> Result<Vec<Box<dyn Transform>>> {
         let axes = shape.len();
+        let along = |longest: usize, axis: usize| -> Result<Box<dyn Transform>> {
+            Ok(Box::new(Dct::new(longest.min(1 << shape[axis].ilog2()))?.along(shape, axis)?))
+        };
         Ok(match self.shift {
             Shift::None => Vec::new(),
             Shift::Mean(mean) => {
                 vec![Box::new(StandardizeTransform::new(Groups::tensor(), vec![mean], Vec::new())?)]
             }
-            Shift::Cosines if axes < 2 || shape[axes - 1].is_multiple_of(LINE) => vec![Box::new(Dct::new(LINE)?)],
-            Shift::Cosines => {
-                let block = LINE.min(1 << shape[axes - 1].ilog2());
-                vec![Box::new(Dct::new(block)?.along(shape, axes - 1)?)]
-            }
-            Shift::Tiles => {
-                let across = Dct::new(TILE)?.along(shape, axes - 1)?;
-                vec![Box::new(across), Box::new(Dct::new(TILE)?.along(shape, axes - 2)?)]
-            }
+            Shift::Across if axes < 2 || shape[axes - 1].is_multiple_of(LINE) => vec![Box::new(Dct::new(LINE)?)],
+            Shift::Across => vec![along(LINE, axes - 1)?],
+            Shift::Down => vec![along(DOWN, axes - 2)?],
+            Shift::Tiles => vec![along(TILE, axes - 1)?, along(TILE, axes - 2)?],
         })
     }
 
@@ -86,102 +103,124 @@ impl Plan {
     }
 
     /// Groups whose levels add up to classes.
-    pub(super) fn groupings(&self, len: usize, shape: &[usize]) -> Result<Vec<Groups>> {
-        if let (Shift::Tiles, [.., width]) = (self.shift, shape) {
-            // The place of a coefficient in its tile.
-            return Ok(vec![Groups::axis(&[TILE, *width], 0)?, Groups::axis(&[1, TILE], 1)?]);
-        }
-        let rows = Groups::blocks(self.columns, len)?;
-        let columns = Groups::axis(&[1, self.columns], 1)?;
-        Ok(match self.by {
-            By::Nothing => Vec::new(),
-            By::Rows => vec![rows],
-            By::Columns => vec![columns],
-            By::RowsAndColumns => vec![rows, columns],
-        })
+    pub(super) fn groupings(&self, len: usize) -> Result<Vec<Groups>> {
+        self.by.iter().map(|by| by.groups(len)).collect()
     }
 
     /// In a few words.
     pub(super) fn name(&self) -> String {
-        let shift = match self.shift {
+        let mut name = String::from(match self.shift {
             Shift::None => "values",
             Shift::Mean(_) => "deviations from the mean",
-            Shift::Cosines => "cosine transform",
+            Shift::Across => "cosine transform",
+            Shift::Down => "cosine transform of columns",
             Shift::Tiles => "cosine transform of two axes",
-        };
-        let columns = self.columns;
-        match self.by {
-            _ if self.shift == Shift::Tiles => format!("{shift}, contexts by coefficient"),
-            By::Nothing => shift.into(),
-            By::Rows => format!("{shift}, contexts by row of {columns}"),
-            By::Columns => format!("{shift}, contexts by column of {columns}"),
-            By::RowsAndColumns => format!("{shift}, contexts by row and column of {columns}"),
+        });
+        for (i, by) in self.by.iter().enumerate() {
+            name += if i == 0 { ", contexts by " } else { " and " };
+            name += &match by {
+                By::Row(columns) => format!("row of {columns}"),
+                By::Column(columns) => format!("column of {columns}"),
+                By::Line { every, .. } => format!("line of {every}"),
+            };
         }
+        name
     }
 
     /// The plan that takes the fewest bits for values of this shape, which has no axes of length 1, with steps as the goal
     /// says.
     pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal) -> Result<Self> {
+        /// Estimates that are looked at more closely.
+        const FINALISTS: usize = 3;
         let (sample, sample_shape) = sample(values, shape);
         let kept = sample.len() as f64 / values.len().max(1) as f64;
         let mut width = goal.width(&sample);
-        let mut best = (f64::INFINITY, Self::plain());
+        let mut plans = Vec::new();
         // Once more with the step that the first choice leads to, if it is quite another.
         for _ in 0..2 {
-            best.0 = f64::INFINITY;
+            plans.clear();
             for shift in shifts(&sample, shape) {
-                let plain = Self { shift, ..Self::plain() };
+                let plain = Self { shift, by: Vec::new() };
                 // Coefficients may be too large, values are not.
                 let Ok(coefficients) = plain.coefficients(&sample, &sample_shape) else { continue };
-                for plan in plain.variants(shape) {
-                    let classes = calibrate::classes(&plan.groupings(sample.len(), &sample_shape)?, &coefficients)?;
+                for by in plain.variants(shape) {
+                    let plan = Self { shift, by };
+                    let classes = calibrate::classes(&plan.groupings(sample.len())?, &coefficients)?;
                     let side = classes.parts().iter().map(|(groups, levels)| {
                         // There are more rows than in the sample, but no more columns.
-                        let more = if groups.run() == 1 { 1.0 } else { 1.0 / kept };
+                        let more = if groups.fitted_len().is_none() { 1.0 } else { 1.0 / kept };
                         8.0 * side_bytes(levels) as f64 * more + 24.0
                     });
                     let side = side.sum::<f64>() / values.len() as f64;
-                    let bits = bits(&coefficients, &classes, width) + side;
-                    if bits < best.0 {
-                        best = (bits, plan);
-                    }
+                    let simple = if shift == Shift::None { 0.0 } else { SLACK };
+                    plans.push((bits(&coefficients, &classes, width) + side + simple, side, plan, classes));
                 }
             }
+            plans.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let least = plans.first().map_or(0.0, |plan| plan.0);
             let Goal::Bits(wanted) = goal else { break };
-            if (best.0 - wanted).abs() < 0.7 {
+            if (least - wanted).abs() < 0.7 {
                 break;
             }
-            width *= exp((best.0 - wanted) * LN_2);
+            width *= exp((least - wanted) * LN_2);
+        }
+        // Tables of codes take any shape, densities of classes do not.
+        let shift = plans.first().map_or(Shift::None, |plan| plan.2.shift);
+        let is_plain = |plan: &Self| plan.by.is_empty() && (plan.shift == shift || plan.shift == Shift::None);
+        let mut best = (f64::INFINITY, Self::plain());
+        for (i, (_, side, plan, classes)) in plans.into_iter().enumerate() {
+            if i < FINALISTS || is_plain(&plan) {
+                let coefficients = plan.coefficients(&sample, &sample_shape)?;
+                let simple = if plan.shift == Shift::None { 0.0 } else { SLACK };
+                let bits = coded_cost(&coefficients, classes, width)? + side + simple;
+                best = if bits < best.0 { (bits, plan) } else { best };
+            }
         }
         Ok(best.1)
     }
 
     /// All ways to tell coefficients apart.
-    fn variants(self, shape: &[usize]) -> Vec<Self> {
-        if self.shift == Shift::Tiles {
-            return vec![self];
-        }
+    fn variants(&self, shape: &[usize]) -> Vec<Vec<By>> {
         let last = shape.last().copied().unwrap_or(1);
-        let rest: usize = shape.iter().skip(1).product();
-        let views = match self.shift {
-            Shift::Cosines if shape.len() < 2 || last.is_multiple_of(LINE) => vec![LINE],
-            Shift::Cosines => vec![last],
-            // Single values are no rows; a line has none at all, but neighbours.
-            _ if shape.len() < 2 => vec![LINE],
-            _ if shape.len() > 2 => vec![rest, rest / shape[1]],
-            _ => vec![rest],
+        let [.., height, width] = *shape else {
+            // Neighbours of a line, or the places in its blocks.
+            return match self.shift {
+                Shift::Across => vec![vec![], vec![By::Column(LINE)], vec![By::Row(LINE), By::Column(LINE)]],
+                _ => vec![vec![], vec![By::Row(LINE)]],
+            };
         };
-        let mut variants = vec![Self { by: By::Nothing, columns: 1, ..self }];
-        for columns in views {
-            for by in [By::Rows, By::Columns, By::RowsAndColumns] {
-                // Levels for few values cost more than they save.
-                let wide = columns >= 16 || by == By::Columns;
-                if wide && columns > 1 && (shape.len() > 1 || self.shift == Shift::Cosines || by == By::Rows) {
-                    variants.push(Self { by, columns, ..self });
+        let slice = (shape.len() > 2).then_some(By::Row(height * width));
+        let place = |n: usize, block: usize| if n.is_multiple_of(block) { block } else { n };
+        let line = |block| By::Line { every: place(height, block), columns: width };
+        let with_slice = |by: &[By]| slice.into_iter().chain(by.iter().copied()).collect::<Vec<_>>();
+        match self.shift {
+            Shift::Tiles => {
+                let tile = [line(TILE), By::Column(place(width, TILE))];
+                vec![tile.to_vec(), with_slice(&tile)]
+            }
+            Shift::Down => {
+                let line = line(DOWN);
+                vec![vec![line], vec![line, By::Column(width)], with_slice(&[line])]
+            }
+            Shift::Across => {
+                let columns = if last.is_multiple_of(LINE) { LINE } else { last };
+                let (row, column) = (By::Row(columns), By::Column(columns));
+                vec![vec![], vec![column], vec![row, column], with_slice(&[column])]
+            }
+            Shift::None | Shift::Mean(_) => {
+                let rest: usize = shape.iter().skip(1).product();
+                let mut variants = vec![vec![]];
+                for columns in if shape.len() > 2 { vec![rest, rest / shape[1]] } else { vec![rest] } {
+                    let (row, column) = (By::Row(columns), By::Column(columns));
+                    variants.push(vec![column]);
+                    // Levels for few values cost more than they save.
+                    if columns >= 16 {
+                        variants.extend([vec![row], vec![row, column]]);
+                    }
                 }
+                variants
             }
         }
-        variants
     }
 }
 
@@ -216,11 +255,14 @@ fn shifts(values: &[f32], shape: &[usize]) -> Vec<Shift> {
         shifts.push(Shift::Mean(mean as f32));
     }
     let axes = shape.len();
-    if values.len() >= 2 * LINE && (axes < 2 || shape[axes - 1] >= 8) {
-        shifts.push(Shift::Cosines);
+    if values.len() >= 2 * LINE && (axes < 2 || shape[axes - 1] >= 4) {
+        shifts.push(Shift::Across);
     }
-    if axes >= 2 && shape[axes - 1].is_multiple_of(TILE) && shape[axes - 2].is_multiple_of(TILE) {
-        shifts.push(Shift::Tiles);
+    if axes >= 2 && shape[axes - 2] >= 4 {
+        shifts.push(Shift::Down);
+        if shape[axes - 1] >= 4 {
+            shifts.push(Shift::Tiles);
+        }
     }
     shifts
 }
@@ -270,6 +312,20 @@ fn for_each_class(values: &[f32], classes: &Classes, mut each: impl FnMut(f32, u
         classes.fill(piece * PIECE, classed);
         values.iter().zip(&*classed).for_each(|(&x, &class)| each(x, class.into()));
     }
+}
+
+/// Bits that equal steps of a width do take, without a trellis, and those that their error is worth.
+fn coded_cost(values: &[f32], classes: Classes, width: f64) -> Result<f64> {
+    let automaton = Automaton::memoryless();
+    let quantizer = Trellis::new(width as f32).lambda(0.0).fit(values)?;
+    let (mut codes, mut restored) = (vec![0; values.len()], vec![0.0; values.len()]);
+    quantizer.quantize_at(0, values, &mut codes)?;
+    quantizer.dequantize_at(0, &codes, &mut restored)?;
+    let [error] = sums(values, &restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
+    let zero = quantizer.zero().max(0).cast_unsigned();
+    let fit = ContextRans::new(automaton).centre(zero).classes(classes).fit_codes(&codes, quantizer.level_count())?;
+    let count = values.len().max(1) as f64;
+    Ok(fit.bits / count + 0.5 * ln((error / count / width / width).max(f64::MIN_POSITIVE)) / LN_2)
 }
 
 /// About how many bits equal steps of a width take: the differential entropy of values with even noise as wide as a step, in

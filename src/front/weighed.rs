@@ -137,8 +137,8 @@ impl Compressor {
 const MOST_ROUNDS: usize = 14;
 const ESTIMATED_ROUNDS: usize = 4;
 /// Octaves of a step: what a frame may be off by, and what is left as a margin.
-const CLOSE: f64 = 0.006;
-const MARGIN: f64 = 0.0015;
+const CLOSE: f64 = 0.004;
+const MARGIN: f64 = 0.001;
 
 fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed) -> bool {
     let (a, b) = (&a.report.cost, &b.report.cost);
@@ -151,7 +151,7 @@ fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed) -> bool {
 impl<'a> Weighing<'a> {
     fn new(values: &'a [f32], plan: Plan, shape: Vec<usize>, effort: Effort, wanted: Wanted) -> Result<Self> {
         let coefficients = plan.coefficients(values, &shape)?;
-        let classes = calibrate::classes(&plan.groupings(values.len(), &shape)?, &coefficients)?;
+        let classes = calibrate::classes(&plan.groupings(values.len())?, &coefficients)?;
         let scale = 0.5 * ln(first_scale(&coefficients, &classes)) / LN_2;
         let side = classes.parts().iter().map(|(_, levels)| side_bytes(levels) as f64 + 4.0).sum();
         // States of lanes are to take at most a thousandth.

@@ -43,8 +43,10 @@ pub(crate) const GAUSSIAN: usize = 11;
 pub(crate) const FINE: i32 = 32;
 /// Steps of a scale from one class to the next: a quarter of an octave.
 pub(crate) const CLASS: i32 = FINE / 4;
-/// Scales as small and as large as any that makes sense.
-pub(crate) const SCALES: core::ops::RangeInclusive<i32> = -8 * FINE..=24 * FINE;
+/// Scales of the first class, which may be far below all others.
+pub(crate) const SCALES: core::ops::RangeInclusive<i32> = -40 * FINE..=24 * FINE;
+/// Scales of a table: below the first, everything is 0.
+pub(crate) const TABLE_SCALES: (i32, i32) = (-8 * FINE, 24 * FINE);
 /// The number of shapes.
 pub(crate) const SHAPE_COUNT: usize = SHAPES.len();
 

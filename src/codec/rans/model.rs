@@ -2,7 +2,7 @@
 
 use super::{
     Table,
-    density::{CLASS, Cumulative, FINE, GAUSSIAN, SCALES, SHAPE_COUNT},
+    density::{CLASS, Cumulative, FINE, GAUSSIAN, SCALES, SHAPE_COUNT, TABLE_SCALES},
 };
 use crate::{
     error::{Error, Result},
@@ -42,7 +42,7 @@ impl Model {
         let Self::Density { shape, scale, centre } = *self else { return Ok(Vec::new()) };
         let sums = Cumulative::new(shape)?;
         let of = |table: usize| {
-            let scale = (scale + (table / sides) as i32 * CLASS).clamp(*SCALES.start(), *SCALES.end());
+            let scale = (scale + (table / sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
             sums.table(scale, (table % sides) as f64 * 0.5, centre, last)
         };
         (0..classes * sides).map(of).collect()
@@ -141,7 +141,7 @@ impl Search<'_> {
     fn bits(&self, sums: &Cumulative, scale: i32) -> f64 {
         let mut bits = 0.0;
         for (table, pairs) in self.pairs.iter().enumerate().filter(|(_, pairs)| !pairs.is_empty()) {
-            let scale = (scale + (table / self.sides) as i32 * CLASS).clamp(*SCALES.start(), *SCALES.end());
+            let scale = (scale + (table / self.sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
             let symbols = pairs.iter().map(|&(symbol, count)| (self.position(table, symbol), count));
             let half = (table % self.sides) as f64 * 0.5;
             let ends = (half - 0.5 - f64::from(self.centre), half + 0.5 + f64::from(self.last) - f64::from(self.centre));
