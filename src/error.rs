@@ -161,6 +161,16 @@ pub enum Error {
         /// Element asked for.
         requested: DType,
     },
+    /// The frame promises what another element cannot keep: every bit, or a bound on every error.
+    #[error(
+        "the frame holds {stored} with every bit or within a bound, which {requested} would break; decompress it as {stored}, and round that"
+    )]
+    Promise {
+        /// Element of the frame.
+        stored: DType,
+        /// Element asked for.
+        requested: DType,
+    },
     /// The bytes do not begin like a frame.
     #[error("these bytes are not a fewbits frame; check that they are whole and were not compressed again")]
     NotAFrame,
@@ -271,6 +281,7 @@ impl Error {
                 ErrorKind::Corrupt
             }
             Self::WrongElement { .. }
+            | Self::Promise { .. }
             | Self::Version { .. }
             | Self::ForeignStage { .. }
             | Self::WrongStage { .. }

@@ -82,13 +82,15 @@ pub mod rans {
 
 pub use pipeline::{Blocks, Coded, Lossless, LosslessPipeline, Masked, Pipeline, PipelineExt};
 
-pub use frame::{Frame, FrameDecoder, FrameWriter, Limits};
+pub use frame::{Frame, FrameDecoder, FrameStream, FrameStreamDecoder, FrameWriter, Limits};
 
 pub use candidates::{Best, Candidates, Choice, Cost, Measured};
 
 pub use target::Target;
 
-pub use front::{Compressed, Compressor, Effort, Report, compress, decompress, decompress_into, decompress_within};
+pub use front::{
+    Compressed, Compressor, Effort, Report, compress, decode_range, decode_range_into, decompress, decompress_as, decompress_as_into, decompress_into, decompress_within,
+};
 
 pub use metrics::{
     ErrorStats, abs_error_quantiles, bits_per_value, compression_ratio, entropy, kl_divergence, max_ulp_distance,

@@ -8,10 +8,7 @@ mod common;
 
 use common::{gaussian, orthonormal};
 use fewbits::{
-    Affine, AffineQuantizer, BitPack, Blocks, ByteShuffle, Code, Codebook, Coded, Compand, DType, Dct, Describe,
-    Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked,
-    Minifloat, NonFinite, PcaTransform, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale,
-    ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16, f16, rans::Table,
+    Affine, AffineQuantizer, BitPack, Blocks, ByteShuffle, Code, Codebook, Coded, Compand, DType, Dct, Describe, Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked, Minifloat, NonFinite, PcaTransform, Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16, f16, rans::Table,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -144,6 +141,13 @@ fn chunked_principal(values: &[f16]) -> Vec<u8> {
 fn masked<T: Element>(values: &[T], chunk_len: usize) -> Vec<u8> {
     let pipeline = Masked::new(NonFinite::keep().missing(-9999.0), Blocks::uniform(6, 5).unwrap());
     FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(values).unwrap()
+}
+
+/// Chunks one after another, with nothing known of those to come.
+fn streamed<T: Element>(pipeline: &dyn Pipeline, values: &[T], chunk_len: usize) -> Vec<u8> {
+    let mut stream = FrameWriter::new(pipeline).chunk_len(chunk_len).stream::<T>();
+    let chunks: Vec<u8> = values.chunks(stream.chunk_len()).flat_map(|chunk| stream.push(chunk).unwrap()).collect();
+    [chunks, stream.finish().unwrap()].concat()
 }
 
 /// Every stage and layout of the current version, by name.
@@ -357,6 +361,9 @@ fn newest_of_composed() -> Vec<(&'static str, Vec<u8>)> {
         ("bits-f16-chunked", bits(&halves, &halves)),
         ("bits-bf16-chunked", bits(&long.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>(), &brains)),
         ("differences-2-axes-order-2-f16-chunked", predicted(&halves)),
+        ("streamed-self-scaled-4", streamed(&Blocks::uniform(4, 32).unwrap(), &data, 64)),
+        ("streamed-whole-chunks-bits-f16", streamed(&Lossless.fit(&halves).unwrap(), &halves, 70)),
+        ("streamed-empty-bf16", streamed::<bf16>(&Blocks::uniform(4, 32).unwrap(), &[], 64)),
     ]
 }
 

@@ -10,9 +10,9 @@ mod mend;
 use alloc::{Counting, peak_bytes};
 use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Blocks, Codec, Coded, Dct, Describe, Difference, Error, ErrorBound, ErrorKind, Fit, Frame, FrameWriter,
-    Limits, Lossless, PcaTransform, PipelineExt, Quantizer, Restore, ScaleType, Then, Uniform, UniformQuantizer, bf16,
-    f16,
+    BitPack, Blocks, Codec, Coded, Dct, Describe, Difference, Element, Error, ErrorBound, ErrorKind, Fit, Frame,
+    FrameStreamDecoder, FrameWriter, Limits, Lossless, PcaTransform, Pipeline, PipelineExt, Quantizer, Restore,
+    ScaleType, Then, Uniform, UniformQuantizer, bf16, f16,
 };
 use mend::mend;
 
@@ -63,6 +63,11 @@ fn frames() -> Vec<Vec<u8>> {
         frames.push(Frame::encode(&blocks, &halves).unwrap());
     }
     frames.push(FrameWriter::new(&Lossless.fit(&data).unwrap()).chunk_len(25).encode(&data).unwrap());
+    let quantizer = Uniform::new(3).per_block(16).fit(&data).unwrap();
+    frames.push(streamed(&Coded::packed(&quantizer), &data));
+    frames.push(streamed(&Blocks::uniform(4, 8).unwrap(), &halves));
+    frames.push(streamed(&Lossless.fit(&data).unwrap(), &data[..48]));
+    frames.push(streamed::<f32>(&Blocks::uniform(4, 8).unwrap(), &[]));
     let quantizer = Uniform::new(11).codes::<u32>().fit(&data).unwrap();
     frames.push(Frame::encode(&Coded::packed(quantizer.clone()), &data).unwrap());
     let quantizer = Uniform::new(12).codes::<u16>().fit_range(-1.0, 1.0).unwrap();
@@ -70,8 +75,36 @@ fn frames() -> Vec<Vec<u8>> {
     frames
 }
 
+fn streamed<T: Element>(pipeline: &dyn Pipeline, values: &[T]) -> Vec<u8> {
+    let mut stream = FrameWriter::new(pipeline).chunk_len(16).stream::<T>();
+    [stream.push(values).unwrap(), stream.finish().unwrap()].concat()
+}
+
+/// A streamed frame chunk by chunk.
+fn decode_stream<T: Element>(bytes: &[u8]) -> Result<usize, Error> {
+    let (mut decoder, mut at) = FrameStreamDecoder::open(bytes)?;
+    while !decoder.is_finished() {
+        at += decoder.next_chunk::<T>(&bytes[at..])?.0;
+    }
+    if at == bytes.len() { Ok(decoder.len()) } else { Err(Error::Corrupt { what: "bytes left over", found: 1 }) }
+}
+
 /// Decodes as whatever element the frame says it holds, by every door.
 fn decode(bytes: &[u8]) -> Result<usize, Error> {
+    let result = decode_whole(bytes);
+    if bytes.get(5).is_some_and(|flags| flags & 0x08 != 0) {
+        // What arrives in pieces is the same, or no better.
+        let streamed = match bytes[5] & 3 {
+            0 => decode_stream::<f32>(bytes),
+            1 => decode_stream::<f16>(bytes),
+            _ => decode_stream::<bf16>(bytes),
+        };
+        assert_eq!(streamed.is_ok(), result.is_ok(), "{streamed:?}, {result:?}");
+    }
+    result
+}
+
+fn decode_whole(bytes: &[u8]) -> Result<usize, Error> {
     let frame = Frame::parse(bytes)?;
     let decoder = frame.decoder()?;
     let (len, finite) = match frame.dtype() {
@@ -88,6 +121,8 @@ fn decode(bytes: &[u8]) -> Result<usize, Error> {
     let mut part = [0.0_f32; 3];
     let from = len / 2;
     let _ = decoder.decode_range_into(from..len.min(from + 3), &mut part[..len.min(from + 3) - from]);
+    let _ = decoder.decode_range::<f16>(from..len.min(from + 3));
+    let _ = decoder.decode_as::<bf16>();
     Ok(len)
 }
 

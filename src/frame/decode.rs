@@ -1,6 +1,6 @@
 //! A frame to values: all of them, or a range.
 
-use super::{CHECKSUM, Chunks, Frame, Limits};
+use super::{Frame, Limits, chunks::Chunk};
 use crate::{
     code::Code,
     codec::{Codec, all_read},
@@ -9,7 +9,6 @@ use crate::{
     memory::{filled, resize},
     pipeline::{Coded, Pipeline, PipelineExt},
     quantizer::Quantizer,
-    wire::check_checksum,
 };
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -34,17 +33,8 @@ pub struct FrameDecoder<'a, P> {
 impl<'a, P: Pipeline> FrameDecoder<'a, P> {
     /// Checks that the pipeline and the frame can belong together, before anything is decoded.
     pub(super) fn new(frame: Frame<'a>, pipeline: P) -> Result<Self> {
-        if pipeline.check_len(frame.len).is_err() {
-            return Err(Error::Corrupt {
-                what: "stages were fitted to another number of values",
-                found: frame.len as u64,
-            });
-        }
-        if let Chunks::Many { len, .. } = frame.chunks
-            && !len.is_multiple_of(pipeline.block().max(1))
-        {
-            return Err(Error::Corrupt { what: "chunks are no multiple of the stages' block", found: len as u64 });
-        }
+        check_count(&pipeline, frame.len)?;
+        frame.check_block(pipeline.block().max(1))?;
         Ok(Self { frame, pipeline })
     }
 
@@ -65,14 +55,26 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
 
     /// All values, into a vector that grows one chunk ahead of those that have decoded.
     pub fn decode_within<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
-        limits.check(self.frame.len, size_of::<T>(), self.frame.byte_len)?;
+        self.decode_range_within(0..self.frame.len, limits)
+    }
+
+    /// The values of `range`, within default [`Limits`].
+    pub fn decode_range<T: Element>(&self, range: Range<usize>) -> Result<Vec<T>> {
+        self.decode_range_within(range, Limits::default())
+    }
+
+    /// As [`decode_range`](Self::decode_range), within the caller's limits, which are about the values of the range alone.
+    pub fn decode_range_within<T: Element>(&self, range: Range<usize>, limits: Limits) -> Result<Vec<T>> {
+        self.check_range(&range)?;
+        limits.check(range.len(), size_of::<T>(), self.frame.byte_len)?;
         self.check_element::<T>()?;
         let mut values = Vec::new();
-        self.for_each_chunk(0..self.frame.len, |at, stream, range| {
+        self.for_each_chunk(range.clone(), |chunk| {
             // A fixed rate rules a false count out before memory is taken for it.
-            self.check_rate(stream, range.len())?;
-            resize(&mut values, at + range.len())?;
-            self.decode_stream(at, stream, &mut values[at..])
+            check_rate(&self.pipeline, chunk)?;
+            let (done, wanted) = (values.len(), chunk.part(&range));
+            resize(&mut values, done + wanted.len())?;
+            self.decode_wanted(chunk, wanted, &mut values[done..])
         })?;
         Ok(values)
     }
@@ -85,48 +87,42 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
     /// The values of `range`, into a buffer of their number.
     pub fn decode_range_into<T: Element>(&self, range: Range<usize>, values: &mut [T]) -> Result<()> {
         self.check_element::<T>()?;
-        if range.start > range.end || range.end > self.frame.len {
-            let worst = range.start.max(range.end);
-            return Err(Error::Setting { name: "range", value: worst as f64, allowed: "a range within the frame" });
-        }
+        self.check_range(&range)?;
         same_length("values", range.len(), values.len())?;
-        self.for_each_chunk(range.clone(), |at, stream, chunk| {
-            let wanted = chunk.start.max(range.start)..chunk.end.min(range.end);
+        self.for_each_chunk(range.clone(), |chunk| {
+            let wanted = chunk.part(&range);
             let out = &mut values[wanted.start - range.start..wanted.end - range.start];
-            self.check_rate(stream, chunk.len())?;
-            if wanted == chunk {
-                return self.decode_stream(at, stream, out);
-            }
-            self.decode_part(stream, &chunk, wanted, out)
+            check_rate(&self.pipeline, chunk)?;
+            self.decode_wanted(chunk, wanted, out)
         })
     }
 
-    /// All of a stream. The element is the one that was encoded, so there is no wider one to ask for: what does not fit
-    /// it says that the bytes are wrong, as a code beyond the levels does.
-    fn decode_stream<T: Element>(&self, at: usize, stream: &[u8], values: &mut [T]) -> Result<()> {
-        self.pipeline.decode_piece_into(at, stream, values).map_err(|error| match error {
-            Error::Overflow { index, .. } => {
-                Error::Corrupt { what: "a level beyond the frame's element, at value", found: index as u64 }
-            }
-            other => damaged(other),
-        })
-    }
-
-    /// Some values of a chunk.
-    fn decode_part<T: Element>(
+    /// All of a chunk, or some.
+    pub(super) fn decode_wanted<T: Element>(
         &self,
-        stream: &[u8],
-        chunk: &Range<usize>,
+        chunk: &Chunk<'_>,
         wanted: Range<usize>,
         out: &mut [T],
     ) -> Result<()> {
+        if wanted == chunk.values {
+            return decode_stream(&self.pipeline, wanted.start, chunk.stream, out);
+        }
+        self.decode_part(chunk, wanted, out)
+    }
+
+    /// Some values of a chunk.
+    fn decode_part<T: Element>(&self, chunk: &Chunk<'_>, wanted: Range<usize>, out: &mut [T]) -> Result<()> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let Chunk { stream, values: chunk, .. } = chunk;
         let block = self.pipeline.block().max(1);
         let offset = |values: usize| self.pipeline.encoded_len(values - chunk.start);
         if offset(chunk.end).is_none() {
             // A few bytes may stand for any number of values.
             Limits::default().check(chunk.len(), size_of::<T>(), self.frame.byte_len)?;
             let mut all = filled::<T>(chunk.len())?;
-            self.decode_stream(chunk.start, stream, &mut all)?;
+            decode_stream(&self.pipeline, chunk.start, stream, &mut all)?;
             out.copy_from_slice(&all[wanted.start - chunk.start..wanted.end - chunk.start]);
             return Ok(());
         }
@@ -141,7 +137,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
             let to = last.min(wanted.end);
             let part = &mut out[at - wanted.start..to - wanted.start];
             if part.len() == last - first {
-                self.decode_stream(first, bytes, part)?;
+                decode_stream(&self.pipeline, first, bytes, part)?;
             } else {
                 let (mut stack, mut heap) = ([T::default(); EDGE], Vec::new());
                 let edge = if last - first <= EDGE {
@@ -152,7 +148,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
                     resize(&mut heap, last - first)?;
                     &mut heap[..]
                 };
-                self.decode_stream(first, bytes, edge)?;
+                decode_stream(&self.pipeline, first, bytes, edge)?;
                 part.copy_from_slice(&edge[at - first..to - first]);
             }
             at = to;
@@ -165,41 +161,62 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         if stored == T::DTYPE { Ok(()) } else { Err(Error::WrongElement { stored, requested: T::DTYPE }) }
     }
 
-    fn check_rate(&self, stream: &[u8], values: usize) -> Result<()> {
-        match self.pipeline.encoded_len(values) {
-            Some(expected) if expected != stream.len() => {
-                Err(Error::Corrupt { what: "length of a chunk", found: stream.len() as u64 })
-            }
-            _ => Ok(()),
+    fn check_range(&self, range: &Range<usize>) -> Result<()> {
+        if range.start <= range.end && range.end <= self.frame.len {
+            return Ok(());
         }
+        let worst = range.start.max(range.end);
+        Err(Error::Setting { name: "range", value: worst as f64, allowed: "a range within the frame" })
     }
 
-    /// Calls `each(first value, stream, values)` for every chunk that holds a part of `range`, checksums verified.
-    fn for_each_chunk(
+    /// Calls `each` for every chunk that holds a part of `range`, checksums verified.
+    pub(super) fn for_each_chunk(
         &self,
         range: Range<usize>,
-        mut each: impl FnMut(usize, &[u8], Range<usize>) -> Result<()>,
+        mut each: impl FnMut(&Chunk<'_>) -> Result<()>,
     ) -> Result<()> {
-        let all = self.frame.len;
-        let Chunks::Many { len, table } = &self.frame.chunks else {
-            return each(0, self.frame.payload, 0..all);
-        };
-        let mut table = table.clone();
-        let mut payload = self.frame.payload;
-        for from in (0..range.end).step_by(*len) {
-            let damaged = Error::Corrupt { what: "chunk table", found: from as u64 };
-            let stream_len = table.size()?;
-            let (stream, rest) = payload.split_at_checked(stream_len).ok_or(damaged.clone())?;
-            let (stored, rest) = rest.split_first_chunk::<CHECKSUM>().ok_or(damaged)?;
-            payload = rest;
-            let to = all.min(from.saturating_add(*len));
-            if range.start < to {
-                check_checksum("a chunk", stream, u32::from_le_bytes(*stored))?;
-                each(from, stream, from..to)?;
+        let mut walk = self.frame.walk();
+        while let Some(chunk) = walk.next_before(range.end)? {
+            if range.start < chunk.values.end || chunk.checked.is_none() {
+                chunk.check()?;
+                each(&chunk)?;
             }
         }
         Ok(())
     }
+}
+
+/// The stages are for so many values.
+pub(super) fn check_count<P: Pipeline>(pipeline: &P, values: usize) -> Result<()> {
+    pipeline
+        .check_len(values)
+        .map_err(|_| Error::Corrupt { what: "stages were fitted to another number of values", found: values as u64 })
+}
+
+/// A chunk has the bytes that a fixed rate gives its values.
+pub(super) fn check_rate<P: Pipeline>(pipeline: &P, chunk: &Chunk<'_>) -> Result<()> {
+    match pipeline.encoded_len(chunk.values.len()) {
+        Some(expected) if expected != chunk.stream.len() => {
+            Err(Error::Corrupt { what: "length of a chunk", found: chunk.stream.len() as u64 })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// All of a stream. The element is the one that was encoded, so there is no wider one to ask for: what does not fit it
+/// says that the bytes are wrong, as a code beyond the levels does.
+pub(super) fn decode_stream<T: Element, P: Pipeline>(
+    pipeline: &P,
+    at: usize,
+    stream: &[u8],
+    values: &mut [T],
+) -> Result<()> {
+    pipeline.decode_piece_into(at, stream, values).map_err(|error| match error {
+        Error::Overflow { index, .. } => {
+            Error::Corrupt { what: "a level beyond the frame's element, at value", found: index as u64 }
+        }
+        other => damaged(other),
+    })
 }
 
 impl<Q: Quantizer, K: Codec<Code = Q::Code>> FrameDecoder<'_, Coded<Q, K>> {
@@ -222,8 +239,8 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> FrameDecoder<'_, Coded<Q, K>> {
     pub fn decode_codes_into(&self, codes: &mut [Q::Code]) -> Result<()> {
         let Coded { quantizer, codec } = &self.pipeline;
         same_length("codes", quantizer.code_len(self.frame.len), codes.len())?;
-        self.for_each_chunk(0..self.frame.len, |at, stream, range| {
-            let (from, to) = (quantizer.code_len(at), quantizer.code_len(range.end));
+        self.for_each_chunk(0..self.frame.len, |Chunk { stream, values, .. }| {
+            let (from, to) = (quantizer.code_len(values.start), quantizer.code_len(values.end));
             let codes = codes.get_mut(from..to).unwrap_or_default();
             let read = codec.decode_at(from, stream, codes)?;
             all_read(read, stream)?;

@@ -1,15 +1,22 @@
 //! Bytes that describe themselves.
 //!
-//! `docs/format.md` shows the layout byte by byte. In short: magic, version, flags (element, chunked or not), count,
-//! stages, side information, chunk table, payload, checksum. Parsing borrows and allocates nothing.
+//! `docs/format.md` shows the layout byte by byte. In short: magic, version, flags (element; one chunk, several, or
+//! streamed), count, stages, side information, chunk table, payload, checksum. Parsing borrows and allocates nothing.
 
+mod chunks;
+mod convert;
 mod decode;
 mod limits;
+mod records;
 mod stages;
+mod stream;
+mod stream_decoder;
 mod write;
 
 pub use decode::FrameDecoder;
 pub use limits::Limits;
+pub use stream::FrameStream;
+pub use stream_decoder::FrameStreamDecoder;
 pub use write::FrameWriter;
 
 use crate::{
@@ -21,6 +28,9 @@ use crate::{
     wire::{Reader, check_checksum, check_version},
 };
 use alloc::{boxed::Box, vec::Vec};
+use chunks::{Chunks, Walk};
+use flags::Layout;
+use records::Records;
 
 pub(crate) const MAGIC: [u8; 4] = *b"fewb";
 /// Bytes of a checksum.
@@ -30,28 +40,39 @@ pub(crate) const CHECKSUM: usize = 4;
 pub(crate) mod flags {
     use super::{DType, Error, Result};
 
-    const CHUNKED: u8 = 1 << 2;
-
-    pub(crate) const fn write(dtype: DType, chunked: bool) -> u8 {
-        dtype.to_byte() | if chunked { CHUNKED } else { 0 }
+    /// How the payload is cut.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Layout {
+        Whole,
+        Chunked,
+        Streamed,
     }
 
-    pub(crate) fn read(flags: u8) -> Result<(DType, bool)> {
+    const CHUNKED: u8 = 1 << 2;
+    const STREAMED: u8 = 1 << 3;
+
+    pub(crate) const fn write(dtype: DType, layout: Layout) -> u8 {
+        let layout = match layout {
+            Layout::Whole => 0,
+            Layout::Chunked => CHUNKED,
+            Layout::Streamed => STREAMED,
+        };
+        dtype.to_byte() | layout
+    }
+
+    pub(crate) fn read(flags: u8) -> Result<(DType, Layout)> {
         let corrupt = Error::Corrupt { what: "flags", found: flags.into() };
-        match DType::from_byte(flags & !CHUNKED) {
-            Some(dtype) => Ok((dtype, flags & CHUNKED != 0)),
+        let layout = match flags & (CHUNKED | STREAMED) {
+            0 => Layout::Whole,
+            CHUNKED => Layout::Chunked,
+            STREAMED => Layout::Streamed,
+            _ => return Err(corrupt),
+        };
+        match DType::from_byte(flags & !(CHUNKED | STREAMED)) {
+            Some(dtype) => Ok((dtype, layout)),
             None => Err(corrupt),
         }
     }
-}
-
-/// How the payload is cut.
-#[derive(Debug, Clone)]
-enum Chunks<'a> {
-    /// One stream, covered by the checksum of the whole frame.
-    One,
-    /// A stream for every `len` values, each followed by its checksum; `table` holds their lengths in bytes.
-    Many { len: usize, table: Reader<'a> },
 }
 
 /// A parsed frame; borrows its bytes.
@@ -89,14 +110,17 @@ impl<'a> Frame<'a> {
         FrameWriter::new(pipeline).encode(values)
     }
 
-    /// Reads the header. `bytes` is one whole frame and nothing else.
+    /// Reads the header, and of a streamed frame where its chunks are. `bytes` is one whole frame and nothing else.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
         if reader.bytes(MAGIC.len()).map_err(|_| Error::NotAFrame)? != MAGIC {
             return Err(Error::NotAFrame);
         }
-        check_version(reader.u8()?)?;
-        let (dtype, chunked) = flags::read(reader.u8()?)?;
+        let (dtype, layout) = read_layout(&mut reader)?;
+        if layout == Layout::Streamed {
+            return Self::parse_streamed(bytes, reader, dtype);
+        }
+        let chunked = layout == Layout::Chunked;
         let len = reader.size()?;
         let stages = Stages::read(&mut reader)?;
         let chunks = if chunked { Self::read_chunks(&mut reader, len)? } else { Chunks::One };
@@ -113,6 +137,17 @@ impl<'a> Frame<'a> {
         let frame = Self { byte_len: bytes.len(), dtype, len, stages, chunks, payload };
         frame.check_chunks()?;
         Ok(frame)
+    }
+
+    /// Goes over the records once: how many values there are is known at their end.
+    fn parse_streamed(bytes: &'a [u8], mut reader: Reader<'a>, dtype: DType) -> Result<Self> {
+        let (stages, records) = read_streamed(bytes, &mut reader)?;
+        let chunks = Chunks::Streamed(records.clone());
+        let (payload, mut walk) = (reader.rest, records);
+        while walk.next(&mut reader)?.is_some() {}
+        let payload = &payload[..payload.len() - reader.remaining()];
+        reader.finish()?;
+        Ok(Self { byte_len: bytes.len(), dtype, len: walk.count, stages, chunks, payload })
     }
 
     fn read_chunks(reader: &mut Reader<'a>, values: usize) -> Result<Chunks<'a>> {
@@ -143,6 +178,20 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Chunks start where the stages' blocks do.
+    fn check_block(&self, block: usize) -> Result<()> {
+        match self.chunks {
+            Chunks::One => Ok(()),
+            Chunks::Many { len, .. } => check_chunk_len(len, block),
+            Chunks::Streamed(ref records) => check_chunk_len(records.chunk_len(), block),
+        }
+    }
+
+    /// From chunk to chunk.
+    fn walk(&self) -> Walk<'a> {
+        Walk::new(self.chunks.clone(), self.payload, self.len)
+    }
+
     /// Values in the frame.
     pub fn len(&self) -> usize {
         self.len
@@ -163,6 +212,7 @@ impl<'a> Frame<'a> {
         match self.chunks {
             Chunks::One => self.len,
             Chunks::Many { len, .. } => len,
+            Chunks::Streamed(ref records) => records.chunk_len(),
         }
     }
 
@@ -176,7 +226,8 @@ impl<'a> Frame<'a> {
         self.stages.side_len()
     }
 
-    /// Bytes of the payload: the streams of all chunks, with their checksums where there is more than one.
+    /// Bytes of the payload: the streams of all chunks, with their checksums where there is more than one; of a streamed
+    /// frame all that follows the header.
     pub fn payload_len(&self) -> usize {
         self.payload.len()
     }
@@ -211,4 +262,30 @@ impl<'a> Frame<'a> {
     pub fn decode_within<T: Element>(&self, limits: Limits) -> Result<Vec<T>> {
         self.decoder()?.decode_within(limits)
     }
+}
+
+/// Version and flags, behind the magic.
+fn read_layout(reader: &mut Reader<'_>) -> Result<(DType, Layout)> {
+    check_version(reader.u8()?)?;
+    flags::read(reader.u8()?)
+}
+
+/// The rest of the header of a streamed frame, whose first byte is that of `bytes`.
+fn read_streamed<'a>(bytes: &[u8], reader: &mut Reader<'a>) -> Result<(Stages<'a>, Records)> {
+    let stages = Stages::read(reader)?;
+    let chunk_len = reader.size()?;
+    let header = &bytes[..bytes.len() - reader.remaining()];
+    let stored = reader.u32()?;
+    check_checksum("the header", header, stored)?;
+    if chunk_len == 0 {
+        return Err(Error::Corrupt { what: "chunk length", found: 0 });
+    }
+    Ok((stages, Records::new(chunk_len, stored)))
+}
+
+fn check_chunk_len(len: usize, block: usize) -> Result<()> {
+    if len.is_multiple_of(block) {
+        return Ok(());
+    }
+    Err(Error::Corrupt { what: "chunks are no multiple of the stages' block", found: len as u64 })
 }

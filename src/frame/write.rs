@@ -1,6 +1,10 @@
 //! Values to a frame.
 
-use super::{CHECKSUM, MAGIC, flags};
+use super::{
+    CHECKSUM, MAGIC,
+    flags::{self, Layout},
+    stream::FrameStream,
+};
 use crate::{
     description::Description,
     element::Element,
@@ -11,7 +15,7 @@ use crate::{
 use alloc::{vec, vec::Vec};
 
 /// Bytes of the longest variable-length number.
-const VARINT: usize = 10;
+pub(super) const VARINT: usize = 10;
 
 /// Writes frames with a pipeline.
 ///
@@ -34,12 +38,12 @@ const VARINT: usize = 10;
 /// ```
 #[derive(Debug, Clone)]
 pub struct FrameWriter<'a, P: ?Sized> {
-    pipeline: &'a P,
+    pub(super) pipeline: &'a P,
     /// Stages and side information, as they stand in the header.
-    sections: Vec<u8>,
+    pub(super) sections: Vec<u8>,
     /// Whether a reader would take the stages.
-    readable: Result<()>,
-    chunk_len: usize,
+    pub(super) readable: Result<()>,
+    pub(super) chunk_len: usize,
 }
 
 impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
@@ -58,6 +62,11 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
         let block = self.pipeline.block().max(1);
         let chunk_len = values.max(1).checked_next_multiple_of(block).unwrap_or(usize::MAX / block * block);
         Self { chunk_len, ..self }
+    }
+
+    /// A frame whose values come one after another, and whose bytes leave before the last ones are known.
+    pub fn stream<T: Element>(self) -> FrameStream<'a, T, P> {
+        FrameStream::new(self)
     }
 
     /// Bytes that suffice for a frame of any `values` values.
@@ -109,7 +118,7 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
         };
 
         let mut header = MAGIC.to_vec();
-        header.extend([FORMAT_VERSION, flags::write(T::DTYPE, chunked)]);
+        header.extend([FORMAT_VERSION, flags::write(T::DTYPE, if chunked { Layout::Chunked } else { Layout::Whole })]);
         put_varint(&mut header, values.len() as u64);
         header.extend_from_slice(&self.sections);
         if chunked {

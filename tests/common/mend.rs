@@ -22,9 +22,38 @@ pub fn mend(bytes: &mut [u8]) {
         bytes.get_mut(to..to.checked_add(4)?)?.copy_from_slice(&checksum.to_le_bytes());
         Some(())
     }
+    fn walk_stream(bytes: &mut [u8]) -> Option<()> {
+        let mut at = 6;
+        for _section in 0..2 {
+            let len = varint(bytes, &mut at)?;
+            at = at.checked_add(len)?;
+        }
+        varint(bytes, &mut at)?;
+        put(bytes, 0, at)?;
+        let mut checksums = bytes[at..at + 4].to_vec();
+        at += 4;
+        loop {
+            let from = at;
+            let values = varint(bytes, &mut at)?;
+            let len = varint(bytes, &mut at)?;
+            if values == 0 {
+                checksums.extend_from_slice(bytes.get(from..at)?);
+                let checksum = crc32fast::hash(&checksums);
+                bytes.get_mut(at..at + 4)?.copy_from_slice(&checksum.to_le_bytes());
+                return Some(());
+            }
+            at = at.checked_add(len)?;
+            put(bytes, from, at)?;
+            checksums.extend_from_slice(&bytes[at..at + 4]);
+            at += 4;
+        }
+    }
     fn walk(bytes: &mut [u8]) -> Option<()> {
         let chunked = bytes.get(5)? & 0x04 != 0;
         let mut at = 6;
+        if bytes[5] & 0x08 != 0 {
+            return walk_stream(bytes);
+        }
         let count = varint(bytes, &mut at)?;
         for _section in 0..2 {
             let len = varint(bytes, &mut at)?;

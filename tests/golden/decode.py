@@ -718,11 +718,31 @@ def read_shuffled(parameters):
 MAPS = {0x31: read_differences, 0x32: read_folded, 0x33: read_shuffled}
 
 
-def decode(data):
-    frame = Reader(data)
-    assert frame.bytes(4) == b"fewb" and frame.u8() == 0
-    flags, count = frame.u8(), frame.varint()
-    stages, side = frame.section(), frame.section()
+def checksum(frame, data):
+    stored = frame.bytes(4)
+    assert struct.unpack("<I", stored)[0] == zlib.crc32(data)
+    return stored
+
+
+def read_records(frame):
+    """What follows the sections of a streamed frame."""
+    chunk, count, streams = frame.varint(), 0, []
+    assert chunk > 0
+    checksums = checksum(frame, frame.data[: frame.at])
+    while True:
+        start, values = frame.at, frame.varint()
+        if values == 0:
+            assert frame.varint() == count
+            checksum(frame, checksums + frame.data[start : frame.at])
+            return chunk, count, streams
+        assert values <= chunk and count % chunk == 0
+        count += values
+        streams.append(frame.bytes(frame.varint()))
+        checksums += checksum(frame, frame.data[start : frame.at])
+
+
+def read_payload(frame, flags, count):
+    """What follows the sections of any other frame."""
     chunk, lengths = count, None
     if flags & 0x04:
         table = frame.section()
@@ -730,19 +750,32 @@ def decode(data):
         lengths = [table.varint() for _ in range(-(-count // chunk))]
         assert table.finished()
     payload_length = frame.varint()
-    header = frame.at
     if lengths is None:
         streams = [frame.bytes(payload_length)]
-        checked = data[: frame.at]
-        assert struct.unpack("<I", frame.bytes(4))[0] == zlib.crc32(checked)
+        checksum(frame, frame.data[: frame.at])
+        return chunk, streams
+    checksum(frame, frame.data[: frame.at])
+    streams = []
+    for length in lengths:
+        streams.append(frame.bytes(length))
+        checksum(frame, streams[-1])
+    assert payload_length == sum(lengths) + 4 * len(lengths)
+    return chunk, streams
+
+
+def decode(data):
+    frame = Reader(data)
+    assert frame.bytes(4) == b"fewb" and frame.u8() == 0
+    flags = frame.u8()
+    streamed = flags & 0x08
+    count = None if streamed else frame.varint()
+    stages, side = frame.section(), frame.section()
+    if streamed:
+        assert flags < 11
+        chunk, count, streams = read_records(frame)
     else:
-        assert struct.unpack("<I", frame.bytes(4))[0] == zlib.crc32(data[:header])
-        streams = []
-        for length in lengths:
-            stream = frame.bytes(length)
-            assert struct.unpack("<I", frame.bytes(4))[0] == zlib.crc32(stream)
-            streams.append(stream)
-        assert payload_length == sum(lengths) + 4 * len(lengths)
+        assert flags < 7
+        chunk, streams = read_payload(frame, flags, count)
     assert frame.finished()
 
     masks = 0
