@@ -156,7 +156,7 @@ impl<'a, P: Pipeline> FrameDecoder<'a, P> {
         Ok(())
     }
 
-    fn check_element<T: Element>(&self) -> Result<()> {
+    pub(super) fn check_element<T: Element>(&self) -> Result<()> {
         let stored = self.frame.dtype;
         if stored == T::DTYPE { Ok(()) } else { Err(Error::WrongElement { stored, requested: T::DTYPE }) }
     }

@@ -7,6 +7,8 @@ mod chunks;
 mod convert;
 mod decode;
 mod limits;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod records;
 mod stages;
 mod stream;

@@ -117,18 +117,7 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
             self.pipeline.encode_at(0, T::erase(values), payload)?
         };
 
-        let mut header = MAGIC.to_vec();
-        header.extend([FORMAT_VERSION, flags::write(T::DTYPE, if chunked { Layout::Chunked } else { Layout::Whole })]);
-        put_varint(&mut header, values.len() as u64);
-        header.extend_from_slice(&self.sections);
-        if chunked {
-            put_varint(&mut header, table.len() as u64);
-            header.extend_from_slice(&table);
-        }
-        put_varint(&mut header, payload_len as u64);
-        if chunked {
-            header.extend_from_slice(&checksum(&header).to_le_bytes());
-        }
+        let header = self.header::<T>(values.len(), chunked.then_some(&table[..]), payload_len);
         front[..header.len()].copy_from_slice(&header);
         bytes.copy_within(reserved..reserved + payload_len, header.len());
         let len = header.len() + payload_len;
@@ -138,6 +127,24 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
         let checksum = checksum(&bytes[..len]);
         bytes[len..len + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
         Ok(len + CHECKSUM)
+    }
+
+    /// All that stands before the payload, with the table of chunks if there are several.
+    pub(super) fn header<T: Element>(&self, values: usize, table: Option<&[u8]>, payload_len: usize) -> Vec<u8> {
+        let layout = if table.is_some() { Layout::Chunked } else { Layout::Whole };
+        let mut header = MAGIC.to_vec();
+        header.extend([FORMAT_VERSION, flags::write(T::DTYPE, layout)]);
+        put_varint(&mut header, values as u64);
+        header.extend_from_slice(&self.sections);
+        if let Some(table) = table {
+            put_varint(&mut header, table.len() as u64);
+            header.extend_from_slice(table);
+        }
+        put_varint(&mut header, payload_len as u64);
+        if table.is_some() {
+            header.extend_from_slice(&checksum(&header).to_le_bytes());
+        }
+        header
     }
 
     fn encode_chunks<T: Element>(&self, values: &[T], payload: &mut [u8], table: &mut Vec<u8>) -> Result<usize> {
