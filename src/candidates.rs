@@ -57,6 +57,7 @@ impl<T: Element> Default for Candidates<'_, T> {
 
 /// What a frame of a candidate takes and loses.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Cost {
     /// Bytes of the frame.

@@ -9,6 +9,7 @@ use half::{bf16, f16};
 
 /// An element type by name, for decisions at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum DType {
     /// IEEE single precision, 4 bytes.

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 /// Which values share a scale, as a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Granularity {
     /// All values share one scale.

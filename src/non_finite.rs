@@ -35,12 +35,15 @@ use alloc::{borrow::Cow, vec::Vec};
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "raw::NonFinite", into = "raw::NonFinite"))]
 pub struct NonFinite {
     policy: Policy,
     missing: Option<f32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Policy {
     #[default]
     Refuse,
@@ -187,5 +190,43 @@ impl NonFinite {
 impl PartialEq for NonFinite {
     fn eq(&self, other: &Self) -> bool {
         self.policy == other.policy && self.missing.map(f32::to_bits) == other.missing.map(f32::to_bits)
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use super::Policy;
+
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub(super) struct NonFinite {
+        policy: Policy,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        missing: Option<Missing>,
+    }
+
+    /// Text formats have no NaN, and none has its payload.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    enum Missing {
+        Value(f32),
+        Bits(u32),
+    }
+
+    impl From<super::NonFinite> for NonFinite {
+        fn from(super::NonFinite { policy, missing }: super::NonFinite) -> Self {
+            let seen = |x: f32| if x.is_finite() { Missing::Value(x) } else { Missing::Bits(x.to_bits()) };
+            Self { policy, missing: missing.map(seen) }
+        }
+    }
+
+    impl From<NonFinite> for super::NonFinite {
+        fn from(NonFinite { policy, missing }: NonFinite) -> Self {
+            let missing = missing.map(|missing| match missing {
+                Missing::Value(x) => x,
+                Missing::Bits(bits) => f32::from_bits(bits),
+            });
+            Self { policy, missing }
+        }
     }
 }

@@ -12,6 +12,7 @@
 /// assert!((0.0..1.0).contains(&round_7.uniform(123)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Seed(u64);
 
 /// 2^64 over the golden ratio, the step of `SplitMix64`.

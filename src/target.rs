@@ -9,6 +9,7 @@ use crate::{
 ///
 /// Bytes are those of whole frames. Values that are not finite count for errors only in so far as they have to come back.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Target {
     /// At most so many bits per value.

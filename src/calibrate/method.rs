@@ -8,6 +8,7 @@
 ///
 /// Names, formulas and roundings are those of `numpy.quantile`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum QuantileMethod {
     /// H&F 1: `x[ceil(n p) - 1]`, the least value that has at least the part `p` of all values at or below it.

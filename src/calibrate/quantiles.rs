@@ -17,6 +17,7 @@ const TILE: usize = 16;
 
 /// What becomes of NaN among values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum NanPolicy {
     /// The call fails with [`Error::NonFinite`], which names the first.
@@ -58,6 +59,8 @@ pub enum NanPolicy {
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Quantiles {
     method: QuantileMethod,
     nan: NanPolicy,

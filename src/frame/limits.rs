@@ -19,6 +19,8 @@ use crate::error::{Error, Result};
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Limits {
     bytes: Option<u64>,
 }

@@ -16,6 +16,7 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 
 /// How values are compressed, and what the frame costs.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Report {
     /// Bytes and errors, measured on what decodes.

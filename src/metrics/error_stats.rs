@@ -38,6 +38,8 @@ const BLOCK: usize = 1024;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "raw::ErrorStats", into = "raw::ErrorStats"))]
 pub struct ErrorStats {
     len: u64,
     non_finite: u64,
@@ -139,13 +141,14 @@ impl ErrorStats {
     #[must_use]
     pub fn merge(mut self, next: &Self) -> Self {
         if next.len > 0 && (next.max_abs > self.max_abs || self.len == 0) {
-            let before = self.len + self.non_finite;
-            (self.max_abs, self.max_abs_index) = (next.max_abs, before + next.max_abs_index);
+            let before = self.len.saturating_add(self.non_finite);
+            (self.max_abs, self.max_abs_index) = (next.max_abs, before.saturating_add(next.max_abs_index));
         }
-        self.len += next.len;
-        self.non_finite += next.non_finite;
-        self.non_finite_changed += next.non_finite_changed;
-        self.zeros_changed += next.zeros_changed;
+        // Counts that were deserialized are whatever somebody wrote.
+        self.len = self.len.saturating_add(next.len);
+        self.non_finite = self.non_finite.saturating_add(next.non_finite);
+        self.non_finite_changed = self.non_finite_changed.saturating_add(next.non_finite_changed);
+        self.zeros_changed = self.zeros_changed.saturating_add(next.zeros_changed);
         self.sums.iter_mut().zip(next.sums).for_each(|(sum, next)| *sum += next);
         self.moments = self.moments.merge(next.moments);
         (self.low, self.high) = (self.low.min(next.low), self.high.max(next.high));
@@ -310,4 +313,75 @@ fn ratio(error: f64, range: f64) -> f64 {
 
 fn decibels(signal: f64, noise: f64) -> f64 {
     if noise == 0.0 { f64::INFINITY } else { 10.0 * Float::log10(signal / noise) }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use super::Moments;
+    use crate::error::{Error, Result};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct ErrorStats {
+        len: u64,
+        non_finite: u64,
+        non_finite_changed: u64,
+        zeros_changed: u64,
+        sums: [f64; 3],
+        moments: Moments,
+        /// None without values: text formats have no infinities.
+        range: Option<[f64; 2]>,
+        max_abs: f64,
+        max_abs_index: u64,
+        max_relative: f64,
+    }
+
+    impl From<super::ErrorStats> for ErrorStats {
+        fn from(stats: super::ErrorStats) -> Self {
+            let super::ErrorStats { len, non_finite, non_finite_changed, zeros_changed, sums, moments, .. } = stats;
+            let super::ErrorStats { low, high, max_abs, max_abs_index, max_relative, .. } = stats;
+            let range = (len > 0).then_some([low, high]);
+            Self {
+                len,
+                non_finite,
+                non_finite_changed,
+                zeros_changed,
+                sums,
+                moments,
+                range,
+                max_abs,
+                max_abs_index,
+                max_relative,
+            }
+        }
+    }
+
+    impl TryFrom<ErrorStats> for super::ErrorStats {
+        type Error = Error;
+
+        fn try_from(raw: ErrorStats) -> Result<Self> {
+            let none = Self::default();
+            let ErrorStats { len, non_finite, non_finite_changed, zeros_changed, sums, moments, .. } = raw;
+            let ErrorStats { range, max_abs, max_abs_index, max_relative, .. } = raw;
+            if (len > 0) != range.is_some() {
+                let remedy = "statistics of some values have one, those of none have not";
+                return Err(Error::Unsuited { setting: "range", remedy });
+            }
+            let [low, high] = range.unwrap_or([none.low, none.high]);
+            Ok(Self {
+                len,
+                non_finite,
+                non_finite_changed,
+                zeros_changed,
+                sums,
+                moments,
+                low,
+                high,
+                max_abs,
+                max_abs_index,
+                max_relative,
+            })
+        }
+    }
 }

@@ -4,6 +4,7 @@ use crate::kernel::sums::sums;
 
 /// Mean values of pairs and sums about them, which can be combined without cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Moments {
     count: f64,
     mean_x: f64,

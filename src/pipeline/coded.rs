@@ -35,6 +35,8 @@ use alloc::borrow::Cow;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Coded<Q, K> {
     /// Values to codes.
     pub quantizer: Q,

@@ -31,6 +31,7 @@ use alloc::vec::Vec;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lossless;
 
 /// A fitted [`Lossless`]: for one element, with a table for each byte of a value that pays for one.

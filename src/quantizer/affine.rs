@@ -19,6 +19,7 @@ use core::marker::PhantomData;
 
 /// Whose rule it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Rule {
     Onnx,
     Torch,
@@ -60,11 +61,15 @@ enum Rule {
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, bound = ""))]
 #[doc(alias = "zero_point")]
 pub struct Affine<C = u8> {
     grid: Grid,
     rule: Rule,
+    #[cfg_attr(feature = "serde", serde(default))]
     calibration: Calibration,
+    #[cfg_attr(feature = "serde", serde(skip))]
     code: PhantomData<C>,
 }
 

@@ -13,6 +13,8 @@ use alloc::{vec, vec::Vec};
 
 /// The settings that all fits of scales share.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub(crate) struct Calibration {
     pub(crate) granularity: Granularity,
     pub(crate) range: Range,

@@ -16,6 +16,8 @@ const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 /// one that reaches one step further down, is scaled as symmetric: values go into an interval around zero as wide as
 /// its levels (mid-tread) or its cells (mid-rise). Into other grids they go from the first level to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "raw::Grid", into = "raw::Grid"))]
 pub struct Grid {
     min: i32,
     max: i32,
@@ -156,5 +158,35 @@ impl Restore for Grid {
         let last = i32::try_from(level_count).ok().and_then(|count| count.checked_sub(1));
         let grid = min.zip(last).and_then(|(min, last)| Self::checked(min, min.checked_add(last)?, mid_rise).ok());
         grid.ok_or(Error::Corrupt { what: "grid", found: level_count })
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use crate::error::{Error, Result};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Grid {
+        min: i32,
+        max: i32,
+        #[serde(default)]
+        mid_rise: bool,
+    }
+
+    impl From<super::Grid> for Grid {
+        fn from(grid: super::Grid) -> Self {
+            let super::Grid { min, max, mid_rise } = grid;
+            Self { min, max, mid_rise }
+        }
+    }
+
+    impl TryFrom<Grid> for super::Grid {
+        type Error = Error;
+
+        fn try_from(Grid { min, max, mid_rise }: Grid) -> Result<Self> {
+            Self::checked(min, max, mid_rise)
+        }
     }
 }

@@ -23,6 +23,7 @@ enum Top {
 
 /// What becomes of a number beyond the largest, or of an infinite one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Overflow {
     /// The largest finite number, with the sign.
     #[default]
@@ -67,6 +68,8 @@ pub enum Overflow {
 /// assert_eq!(Minifloat::E2M1.to_bits(f32::NAN, Overflow::Saturate), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "raw::Minifloat", into = "raw::Minifloat"))]
 pub struct Minifloat {
     exponent_bits: u32,
     mantissa_bits: u32,
@@ -355,5 +358,44 @@ impl Restore for Minifloat {
         let number = stages.stage(Self::TAG, "a float format", Reader::u8)?;
         let format = Self::ALL.get(usize::from(number));
         format.copied().ok_or(Error::Corrupt { what: "float format", found: number.into() })
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    /// By name, in the order of [`ALL`](super::Minifloat::ALL).
+    #[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+    pub(super) enum Minifloat {
+        E4M3,
+        E5M2,
+        E3M2,
+        E2M3,
+        E2M1,
+        F16,
+        BF16,
+    }
+
+    const ALL: [Minifloat; 7] = [
+        Minifloat::E4M3,
+        Minifloat::E5M2,
+        Minifloat::E3M2,
+        Minifloat::E2M3,
+        Minifloat::E2M1,
+        Minifloat::F16,
+        Minifloat::BF16,
+    ];
+
+    impl From<super::Minifloat> for Minifloat {
+        fn from(format: super::Minifloat) -> Self {
+            let number = super::Minifloat::ALL.iter().position(|&other| other == format);
+            ALL[number.unwrap_or_default()]
+        }
+    }
+
+    impl From<Minifloat> for super::Minifloat {
+        fn from(format: Minifloat) -> Self {
+            Self::ALL[format as usize]
+        }
     }
 }

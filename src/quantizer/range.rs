@@ -14,6 +14,7 @@ use num_traits::Float;
 /// All but [`MinMax`](Self::MinMax) look at the values of each group several times and copy them, 4 bytes a value, or 8
 /// for a percentile without offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Range {
     /// From the smallest to the largest: nothing is clipped, unless the levels lie on one side of zero and values on

@@ -9,6 +9,7 @@ use crate::seed::Seed;
 /// ranges and threads change nothing. Use a seed of its own for each round, worker and tensor ([`Seed::derive`]): with
 /// the same seed, every round would round the same way, and the mean of the rounds would be no better than one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Rounding {
     /// To the nearest level; between two, as the levels have it: a uniform grid takes the even integer. The smallest

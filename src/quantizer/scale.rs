@@ -22,6 +22,12 @@ use core::marker::PhantomData;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "raw::Scale<L>", into = "raw::Scale<L>"))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "L: Clone + serde::Serialize, C: Clone", deserialize = "L: serde::Deserialize<'de>"))
+)]
 pub struct Scale<L, C = u8> {
     levels: L,
     scaling: Scaling,
@@ -76,5 +82,33 @@ impl<L: Levels + Clone, C: Code> Fit<Histogram> for Scale<L, C> {
 
     fn fit(&self, data: &[Histogram]) -> Result<Self::Fitted> {
         self.scaling.fit_histograms(self.levels.clone(), data)
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use super::{PhantomData, Scaling};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Scale<L> {
+        levels: L,
+        #[serde(default)]
+        offsets: bool,
+        #[serde(default)]
+        scaling: Scaling,
+    }
+
+    impl<L, C> From<super::Scale<L, C>> for Scale<L> {
+        fn from(scale: super::Scale<L, C>) -> Self {
+            Self { levels: scale.levels, offsets: scale.scaling.offsets, scaling: scale.scaling }
+        }
+    }
+
+    impl<L, C> From<Scale<L>> for super::Scale<L, C> {
+        fn from(Scale { levels, offsets, scaling }: Scale<L>) -> Self {
+            Self { levels, scaling: Scaling { offsets, ..scaling }, code: PhantomData }
+        }
     }
 }

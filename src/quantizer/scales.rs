@@ -11,6 +11,7 @@ use half::{bf16, f16};
 ///
 /// Scales are rounded outward, to the next storable number up, so that the largest value of a group stays in range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ScaleType {
     /// 4 bytes. Every finite scale.
@@ -36,6 +37,7 @@ pub enum ScaleType {
 
 /// Which of two neighbouring scales that can be stored becomes the scale of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ScaleRule {
     /// The larger one, so that all values stay in range and error bounds hold. A scale that would be more than twice as

@@ -17,10 +17,14 @@ use alloc::vec::Vec;
 
 /// How scales follow from values: what they are fitted to, how they are stored, and whether there are offsets.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub(crate) struct Scaling {
     pub(crate) calibration: Calibration,
     pub(crate) scale_type: ScaleType,
     pub(crate) scale_rule: ScaleRule,
+    /// Some settings say so themselves, others have none.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) offsets: bool,
     pub(crate) rounding: Rounding,
 }

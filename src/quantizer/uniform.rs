@@ -19,6 +19,7 @@ pub type UniformQuantizer<C = u8> = Scaled<Grid, C>;
 
 /// Where the levels of a uniform quantizer lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Kind {
     Symmetric,
     FullRange,
@@ -57,10 +58,13 @@ enum Kind {
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "raw::Uniform", bound = ""))]
 pub struct Uniform<C = u8> {
     bits: u32,
     kind: Kind,
     scaling: Scaling,
+    #[cfg_attr(feature = "serde", serde(skip))]
     code: PhantomData<C>,
 }
 
@@ -163,5 +167,27 @@ impl<C: Code> Fit<Histogram> for Uniform<C> {
 
     fn fit(&self, data: &[Histogram]) -> Result<Self::Fitted> {
         self.scaling.fit_histograms(self.grid()?, data)
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use super::{Kind, PhantomData, Scaling};
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Uniform {
+        bits: u32,
+        kind: Kind,
+        #[serde(default)]
+        scaling: Scaling,
+    }
+
+    impl<C> From<Uniform> for super::Uniform<C> {
+        fn from(Uniform { bits, kind, scaling }: Uniform) -> Self {
+            let scaling = Scaling { offsets: kind == Kind::Asymmetric, ..scaling };
+            Self { bits, kind, scaling, code: PhantomData }
+        }
     }
 }

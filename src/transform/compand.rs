@@ -45,6 +45,7 @@ use num_traits::Float;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Compand {
     /// `ln(1 + mu u / p) / ln(1 + mu)`.

@@ -55,6 +55,8 @@ const LONGEST: usize = 256;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "raw::Dct", into = "raw::Dct"))]
 pub struct Dct {
     block: usize,
     /// The axis, where it is not the last one: neighbours are a run of it apart.
@@ -267,5 +269,46 @@ impl Restore for Dct {
             }
             Ok(Self { along: Some(Groups::read_axis(bytes)?), ..dct })
         })
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use crate::error::{Error, Result};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Dct {
+        block: usize,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        along: Option<Axis>,
+    }
+
+    /// So many steps, neighbours a run apart.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Axis {
+        run: usize,
+        steps: usize,
+    }
+
+    impl From<super::Dct> for Dct {
+        fn from(dct: super::Dct) -> Self {
+            let along = dct.along.map(|groups| Axis { run: groups.run(), steps: groups.count() });
+            Self { block: dct.block, along }
+        }
+    }
+
+    impl TryFrom<Dct> for super::Dct {
+        type Error = Error;
+
+        fn try_from(Dct { block, along }: Dct) -> Result<Self> {
+            let flat = Self::new(block)?;
+            match along {
+                None => Ok(flat),
+                Some(Axis { run, steps }) => flat.along(&[steps, run], 0),
+            }
+        }
     }
 }

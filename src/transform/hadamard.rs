@@ -36,6 +36,8 @@ use crate::{
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "raw::Hadamard", into = "raw::Hadamard"))]
 pub struct Hadamard {
     block: usize,
     seed: Seed,
@@ -141,5 +143,35 @@ impl Restore for Hadamard {
             let block = 1_usize.checked_shl(log.into()).unwrap_or(0);
             Self::new(block, seed).map_err(|_| Error::Corrupt { what: "block of a transform", found: log.into() })
         })
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use crate::{
+        error::{Error, Result},
+        seed::Seed,
+    };
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Hadamard {
+        block: usize,
+        seed: Seed,
+    }
+
+    impl From<super::Hadamard> for Hadamard {
+        fn from(super::Hadamard { block, seed }: super::Hadamard) -> Self {
+            Self { block, seed }
+        }
+    }
+
+    impl TryFrom<Hadamard> for super::Hadamard {
+        type Error = Error;
+
+        fn try_from(Hadamard { block, seed }: Hadamard) -> Result<Self> {
+            Self::new(block, seed)
+        }
     }
 }

@@ -16,6 +16,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 
 /// How many components are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Kept {
     All,
     Components(usize),
@@ -56,6 +57,8 @@ enum Kept {
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Pca {
     columns: usize,
     kept: Kept,

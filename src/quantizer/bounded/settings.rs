@@ -22,6 +22,7 @@ use core::marker::PhantomData;
 use num_traits::Float;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Target {
     MaxAbsError(f64),
     MaxErrorOfRange(f64),
@@ -68,9 +69,13 @@ enum Target {
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, bound = ""))]
 pub struct ErrorBound<C = u32> {
     target: Target,
+    #[cfg_attr(feature = "serde", serde(default))]
     non_finite: NonFinite,
+    #[cfg_attr(feature = "serde", serde(skip))]
     code: PhantomData<C>,
 }
 

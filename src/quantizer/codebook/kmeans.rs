@@ -52,9 +52,13 @@ use core::{iter, marker::PhantomData};
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, bound = ""))]
 pub struct KMeans<C = u8> {
     levels: usize,
+    #[cfg_attr(feature = "serde", serde(default))]
     scaling: Scaling,
+    #[cfg_attr(feature = "serde", serde(skip))]
     code: PhantomData<C>,
 }
 

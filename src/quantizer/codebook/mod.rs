@@ -44,6 +44,8 @@ pub type CodebookQuantizer<C = u8> = Scaled<Codebook, C>;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "raw::Codebook", into = "raw::Codebook"))]
 pub struct Codebook {
     levels: Vec<f32>,
     /// `x` is nearer to level `i + 1` than to level `i` if it is above `thresholds[i]`. Padded with infinities to one
@@ -54,6 +56,7 @@ pub struct Codebook {
 
 /// What a reader knows without the levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Kind {
     /// Values are scaled into the interval from the first level to the last.
     Levels,
@@ -194,5 +197,44 @@ impl Restore for Codebook {
             _ => Self::new(levels),
         }
         .map_err(|_| corrupt)
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use super::Kind;
+    use crate::error::{Error, Result};
+    use alloc::vec::Vec;
+
+    /// The levels of NF4 are known by name.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Codebook {
+        kind: Kind,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        levels: Vec<f32>,
+    }
+
+    impl From<super::Codebook> for Codebook {
+        fn from(book: super::Codebook) -> Self {
+            let levels = if book.kind == Kind::Nf4 { Vec::new() } else { book.levels };
+            Self { kind: book.kind, levels }
+        }
+    }
+
+    impl TryFrom<Codebook> for super::Codebook {
+        type Error = Error;
+
+        fn try_from(Codebook { kind, levels }: Codebook) -> Result<Self> {
+            match kind {
+                Kind::Levels => Self::new(levels),
+                Kind::Normalized => Self::normalized(levels),
+                Kind::Nf4 if levels.is_empty() => Ok(Self::nf4()),
+                Kind::Nf4 => {
+                    Err(Error::Unsuited { setting: "levels of NF4", remedy: "they are known; leave them out" })
+                }
+            }
+        }
     }
 }

@@ -20,6 +20,7 @@ use num_traits::Float;
 
 /// What stands for the values of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Representative {
     /// Their mean: the smallest squared error.
@@ -73,14 +74,20 @@ pub enum Representative {
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, bound = ""))]
 pub struct Quantile<C = u8> {
     placement: Placement,
+    #[cfg_attr(feature = "serde", serde(default))]
     representative: Representative,
+    #[cfg_attr(feature = "serde", serde(default))]
     scaling: Scaling,
+    #[cfg_attr(feature = "serde", serde(skip))]
     code: PhantomData<C>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Placement {
     Gamma {
         levels: usize,
