@@ -7,8 +7,8 @@ mod common;
 use alloc::{Counting, allocations, peak_bytes};
 use common::{quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Blocks, Codec, CodecExt, Coded, Element, ErrorStats, Frame, FrameWriter, Pipeline, PipelineExt, Quantizer,
-    QuantizerExt, bf16, f16,
+    BitPack, Blocks, Codec, CodecExt, Coded, Element, ErrorStats, Frame, FrameStreamDecoder, FrameWriter, Pipeline,
+    PipelineExt, Quantizer, QuantizerExt, bf16, f16,
 };
 
 #[global_allocator]
@@ -52,6 +52,17 @@ fn check<T: Element>(values: &[T], quantizer: &dyn Quantizer<Code = u16>) {
     let range = if quantizer.block() > 256 { quantizer.block()..3 * quantizer.block() } else { 1001..7003 };
     none("a frame's decode_range_into", || {
         decoder.decode_range_into(range.clone(), &mut out[..range.len()]).unwrap();
+    });
+    let mut stream = FrameWriter::new(pipeline).chunk_len(3000).stream::<T>();
+    let streamed = [stream.push(values).unwrap(), stream.finish().unwrap()].concat();
+    none("parsing a streamed frame", || assert_eq!(Frame::parse(&streamed).unwrap().len(), LEN));
+    let decoder = Frame::parse(&streamed).unwrap().decoder().unwrap();
+    none("a streamed frame's decode_into", || decoder.decode_into(&mut out).unwrap());
+    let (mut decoder, mut at) = FrameStreamDecoder::open(&streamed).unwrap();
+    none("a stream's next_chunk_into", || {
+        while !decoder.is_finished() {
+            at += decoder.next_chunk_into(&streamed[at..], &mut out).unwrap().0;
+        }
     });
     none("error statistics", || assert!(ErrorStats::measure(values, &out).is_ok()));
 }

@@ -55,8 +55,8 @@ pub fn decompress_into<T: Element>(bytes: &[u8], values: &mut [T]) -> Result<()>
 
 /// Some values of a frame of built-in stages, with default [`Limits`], which are about these values alone.
 ///
-/// Reads the header and the chunks that the range touches; at a fixed rate, of these the blocks alone. For many ranges of
-/// one frame keep a [`FrameDecoder`](crate::FrameDecoder), which has read the header.
+/// Reads the header and the chunks that the range touches, and decodes these, or at a fixed rate the blocks alone. For
+/// many ranges of one frame keep a [`FrameDecoder`](crate::FrameDecoder), which has read the header.
 ///
 /// ```
 /// use fewbits::{Coded, FrameWriter, Uniform};
