@@ -84,31 +84,32 @@ impl Compressor {
         for round in 0..MOST_ROUNDS {
             let Some(tried) = weighing.try_width(width, density, wanted)? else { break };
             density = Some((tried.density, width));
+            let at = ln(width) / LN_2;
             // Octaves that the step should be wider, as estimated.
             let mut off = weighing.octaves(wanted, tried.bits, tried.error);
-            if off.abs() < 0.01 || round >= ESTIMATED_ROUNDS {
+            let mut next = at + off;
+            if off.abs() < 0.02 || round >= ESTIMATED_ROUNDS {
                 let found = self.masked(values, weighing.pipeline(tried)?, &weighing.method())?;
                 let cost = &found.report.cost;
-                let (bits, error) = (cost.bits_per_value(), cost.stats.mse());
-                // Bits per value are a sharp limit, errors likewise.
-                off = weighing.octaves(wanted, bits, error);
-                if cost.meets_target {
+                off = weighing.octaves(wanted, cost.bits_per_value(), cost.stats.mse());
+                next = at + off + if matches!(wanted, Wanted::Bits(_)) { MARGIN } else { -MARGIN };
+                let met = cost.meets_target;
+                if met {
                     let better = best.as_ref().is_none_or(|best| is_better(wanted, &found, best));
                     best = if better { Some(found) } else { best };
                     if off.abs() < CLOSE {
                         break;
                     }
                 }
+                // Between a step that is too fine for the size, or too coarse for the error, and one that is not.
+                if off > 0.0 { fine = at } else { coarse = at };
+                if fine.is_finite() && coarse.is_finite() {
+                    if (coarse - fine).abs() < CLOSE / 8.0 {
+                        break;
+                    }
+                    next = if fine < next && next < coarse { next } else { 0.5 * (fine + coarse) };
+                }
             }
-            let at = ln(width) / LN_2;
-            if off > 0.0 { fine = at } else { coarse = at };
-            // Between what is too fine and too coarse.
-            let next = at + off + if matches!(wanted, Wanted::Bits(_)) { MARGIN } else { -MARGIN };
-            let next = if fine < next && next < coarse || !(fine.is_finite() && coarse.is_finite()) {
-                next
-            } else {
-                0.5 * (fine + coarse)
-            };
             width = exp(next.clamp(-148.0, 128.0) * LN_2);
         }
         Ok(best)
