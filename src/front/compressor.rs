@@ -6,13 +6,15 @@ use crate::{
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
     fit::Fit,
+    groups::Groups,
     frame::{Frame, Limits},
     metrics::ErrorStats,
     non_finite::{Fate, NonFinite},
     pipeline::{Lossless, Masked, Pipeline, saturated, seen},
+    quantizer::{Codebook, ScaleType, Scaled, Scales},
     target::Target,
 };
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec, vec::Vec};
 
 /// How values are compressed, and what the frame costs.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,7 @@ pub struct Report {
 pub struct Compressed {
     bytes: Vec<u8>,
     pub(super) report: Report,
+    exact: bool,
 }
 
 impl Compressed {
@@ -162,7 +165,7 @@ impl Compressor {
             Cow::Owned(saturated(self.policy, values)?)
         };
         let present = self.policy.present(&values)?;
-        let exact = self.finish(&values, &Lossless.fit(&values)?, "lossless")?;
+        let exact = self.exact(&values, &present)?;
         // Nothing to lose, or a size that takes all.
         let whole = present.is_empty() || self.target == Target::Lossless;
         if whole || (self.target.is_rate() && exact.report.cost.meets_target) {
@@ -186,6 +189,21 @@ impl Compressor {
         }
         let lossy = found.report.cost.meets_target && found.bytes.len() < exact.bytes.len();
         self.checked(if lossy { found } else { exact })
+    }
+
+    /// The smallest frame that loses nothing.
+    fn exact<T: Element>(&self, values: &[T], present: &[T]) -> Result<Compressed> {
+        let planes = self.finish(values, &Lossless.fit(values)?, "lossless")?;
+        let Some(levels) = few_levels(present) else { return Ok(planes) };
+        let finite = if self.policy.masks() { seen(self.policy, values, 1)? } else { values.to_vec() };
+        let data = Data { values, present, finite: &finite, mean: None };
+        let scales = Scales::new(ScaleType::F32, vec![1.0])?;
+        let quantizer = Scaled::<_, u32>::new(Codebook::new(levels)?, Groups::tensor(), scales, Vec::new())?;
+        // A zero with a sign is no level of its own.
+        match self.coded(&data, quantizer, "lossless, few levels") {
+            Ok(found) if found.exact && found.bytes.len() < planes.bytes.len() => Ok(found),
+            _ => Ok(planes),
+        }
     }
 
     /// The target is met.
@@ -242,6 +260,25 @@ impl Compressor {
         };
         let meets_target = self.target.is_met(bytes.len(), values.len(), &stats, exact);
         let cost = Cost { bytes: bytes.len(), values: values.len(), stats, meets_target };
-        Ok(Compressed { bytes, report: Report { cost, method: method.into() } })
+        Ok(Compressed { bytes, report: Report { cost, method: method.into() }, exact })
     }
+}
+
+/// All values in ascending order, each once, if they are few enough to be written.
+fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
+    const MOST: usize = 4096;
+    let most = MOST.min(values.len() / 8);
+    let mut levels = BTreeMap::new();
+    let mut wide = [0.0; 256];
+    for values in values.chunks(wide.len()) {
+        let wide = &mut wide[..values.len()];
+        T::widen_into(values, wide).ok()?;
+        for (&value, &x) in values.iter().zip(&*wide) {
+            levels.insert(value.to_ordered()?, x);
+        }
+        if levels.len() > most {
+            return None;
+        }
+    }
+    Some(levels.into_values().collect())
 }

@@ -2,7 +2,8 @@
 
 use super::compressor::{Compressed, Compressor};
 use crate::{
-    codec::{Codec, Difference, Rans, RansCodec},
+    automaton::Automaton,
+    codec::{Codec, ContextRans, ContextRansCodec, Difference, Rans, RansCodec},
     element::Element,
     error::{Error, Result},
     fit::Fit,
@@ -15,7 +16,7 @@ use crate::{
     then::Then,
     transform::{Standardize, StandardizeTransform, TransformExt},
 };
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, format, vec, vec::Vec};
 use core::f64::consts::{LN_2, LN_10};
 
 /// The codes that everything here works with; they cost memory, not bytes.
@@ -109,37 +110,66 @@ impl Compressor {
     /// A frame of equal steps, predicted where that is smaller.
     pub(super) fn frame<T: Element>(&self, data: &Data<'_, T>, bound: &ErrorBound) -> Result<Compressed> {
         match &data.mean {
-            None => self.coded::<T, Steps>(data, bound.fit(data.present)?),
-            Some((mean, deviations)) => self.coded(data, Then::new(mean.clone(), bound.fit(deviations)?)),
+            None => self.coded::<T, Steps>(data, bound.fit(data.present)?, "equal steps"),
+            Some((mean, deviations)) => {
+                self.coded(data, Then::new(mean.clone(), bound.fit(deviations)?), "deviations from the mean, equal steps")
+            }
         }
     }
 
-    fn coded<T: Element, Q>(&self, data: &Data<'_, T>, quantizer: Q) -> Result<Compressed>
+    /// A frame of a quantizer whose levels are near each other where codes are, with whichever codec is smallest.
+    pub(super) fn coded<T: Element, Q>(&self, data: &Data<'_, T>, quantizer: Q, steps: &str) -> Result<Compressed>
     where
-        Q: Quantizer<Code = u32> + 'static,
+        Q: Quantizer<Code = u32>,
     {
         let codes = quantizer.quantize(data.finite)?;
+        let level_count = quantizer.level_count();
         // Chunks of masked values may have other codes.
-        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
-        let mut best = (stretch_len(&codes, &plain)?, None);
+        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, level_count)?;
+        let mut best: (usize, &str, Box<dyn Codec<Code = u32>>) = (stretch_len(&codes, &plain)?, "", Box::new(plain));
         for (method, map) in self.predictors(&quantizer)? {
             let codec = Then::new(map, Rans::new()).fit(&codes)?;
             let bytes = stretch_len(&codes, &codec)?;
             if bytes < best.0 {
-                best = (bytes, Some((method, codec)));
+                best = (bytes, method, Box::new(codec));
             }
         }
-        match best.1 {
-            None => self.masked(data.values, Coded::new(quantizer, plain), "equal steps, entropy coded"),
-            Some((method, codec)) => self.masked(data.values, Coded::new(quantizer, codec), method),
+        for (method, codec) in self.contexts(&codes, level_count)? {
+            // Levels of rows count for as many codes as are looked at.
+            let side = codec.side_bytes() as f64 * codes.len().min(STRETCH) as f64 / codes.len().max(1) as f64;
+            let bytes = stretch_len(&codes, &codec)? + side as usize;
+            if bytes < best.0 {
+                best = (bytes, method, Box::new(codec));
+            }
         }
+        let (_, method, codec) = best;
+        self.masked(data.values, Coded::new(quantizer, codec), &format!("{steps}{method}, entropy coded"))
+    }
+
+    /// Coders that tell rows and columns apart, where that may pay.
+    fn contexts(&self, codes: &[u32], level_count: u32) -> Result<Vec<(&'static str, ContextRansCodec<u32>)>> {
+        let shape: Vec<usize> = self.shape.iter().copied().filter(|&n| n > 1).collect();
+        let columns: usize = shape.iter().skip(1).product();
+        if shape.len() < 2 || codes.len() < 256 {
+            return Ok(Vec::new());
+        }
+        let (row, column) = (Groups::blocks(columns, codes.len())?, Groups::axis(&[1, columns], 1)?);
+        let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).written();
+        let ways = [
+            (", contexts by row", settings.clone().by(row)),
+            (", contexts by column", settings.clone().by(column)),
+            (", contexts by row and column", settings.by(row).by(column)),
+        ];
+        // Codes of 2^24 symbols are too many for tables of contexts.
+        let fitted = ways.into_iter().filter_map(|(name, way)| Some((name, way.fit_below(codes, level_count).ok()?)));
+        Ok(fitted.collect())
     }
 
     fn predictors<Q: Quantizer<Code = u32>>(&self, quantizer: &Q) -> Result<Vec<(&'static str, Difference<u32>)>> {
         let line = Difference::of(quantizer)?;
         let mut predictors = vec![
-            ("equal steps, differences, entropy coded", line.clone()),
-            ("equal steps, differences of differences, entropy coded", line.clone().order(2)?),
+            (", differences", line.clone()),
+            (", differences of differences", line.clone().order(2)?),
         ];
         let axes: Vec<usize> = (0..self.shape.len()).filter(|&axis| self.shape[axis] > 1).collect();
         if axes.len() > 1 && !self.shape.contains(&0) {
@@ -147,8 +177,8 @@ impl Compressor {
             let near = axes.iter().rev().take(4);
             let field = near.into_iter().try_fold(line, |map, &axis| map.along(&self.shape, axis))?;
             let again = field.clone().order(2)?;
-            predictors.push(("equal steps, differences along all axes, entropy coded", field));
-            predictors.push(("equal steps, differences of differences along all axes, entropy coded", again));
+            predictors.push((", differences along all axes", field));
+            predictors.push((", differences of differences along all axes", again));
         }
         Ok(predictors)
     }
@@ -176,9 +206,11 @@ pub(super) fn sizes<T: Element>(values: &[T]) -> Result<Sizes> {
     Ok(Sizes { rms: stats.rmse(), range: stats.range(), largest: stats.max_abs_error() })
 }
 
+/// Codes whose bytes are counted to compare codecs.
+const STRETCH: usize = 1 << 17;
+
 /// Bytes of a stretch of codes from the middle.
 fn stretch_len<K: Codec<Code = u32>>(codes: &[u32], codec: &K) -> Result<usize> {
-    const STRETCH: usize = 1 << 17;
     let len = codes.len().min(STRETCH);
     let start = (codes.len() - len) / 2;
     let mut bytes = vec![0; codec.max_encoded_len(len)];

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     automaton::Automaton,
-    classes::{Classes, MOST_PARTS},
+    classes::{Classes, MOST_CLASSES, MOST_PARTS},
     code::Code,
     codec::{BitPack, Codec},
     description::{Describe, Description, Restore, Stages},
@@ -47,12 +47,24 @@ pub struct ContextRans {
     groups: Vec<Groups>,
     centre: Option<u32>,
     classes: Option<Classes>,
+    written: bool,
 }
+
+/// Without [`ContextRans::written`], tables are written if there are at most so many.
+const FEW_TABLES: usize = 4;
 
 impl ContextRans {
     /// For codes of this automaton, without groups.
     pub const fn new(automaton: Automaton) -> Self {
-        Self { automaton, groups: Vec::new(), centre: None, classes: None }
+        Self { automaton, groups: Vec::new(), centre: None, classes: None, written: false }
+    }
+
+    /// With tables of the codes themselves for any number of classes, where they are smaller with all that they take: for
+    /// codes of odd distributions. Fits take longer.
+    #[must_use]
+    pub const fn written(mut self) -> Self {
+        self.written = true;
+        self
     }
 
     /// With a level for each of these groups too; at most 4 times.
@@ -97,13 +109,13 @@ impl ContextRans {
         let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last)?;
         // What rounding to frequencies adds.
         let bits = bits + 0.002 * codes.len() as f64;
-        if classes.is_one() {
+        if self.written || pairs.len() <= FEW_TABLES {
             let width = bits_of(last);
             let tables: Vec<Table> =
                 pairs.iter().map(|pairs| Table::of_bits(pairs, width, BITS)).collect::<Result<_>>()?;
             let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
             let entries: usize = tables.iter().map(|table| table.symbols().len()).sum();
-            if own + ENTRY * entries as f64 <= bits {
+            if own + ENTRY * entries as f64 + 24.0 * tables.len() as f64 <= bits {
                 let codec = ContextRansCodec::new(automaton, classes, Model::Tables, tables, last)?;
                 return Ok(ContextFit { codec, density, bits: own });
             }
@@ -181,6 +193,17 @@ impl<C: Code> ContextRansCodec<C> {
     /// The number of tables: one for each side of each class.
     pub fn table_count(&self) -> usize {
         self.contexts.tables.len()
+    }
+
+    /// Bytes of levels and tables.
+    pub(crate) fn side_bytes(&self) -> usize {
+        let levels: usize = self.contexts.classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
+        let mut tables = Vec::new();
+        if self.model == Model::Tables {
+            let mut out = crate::wire::Writer { bytes: &mut tables };
+            self.contexts.tables.iter().for_each(|table| table.write(&mut out));
+        }
+        levels + tables.len()
     }
 
     /// The packing of a stream, with the number of bits from its first byte.
@@ -302,6 +325,9 @@ impl<C: Code> Describe for ContextRansCodec<C> {
                 out.varint(crate::wire::zigzag(scale.into()));
                 out.varint(centre.into());
             } else {
+                if !classes.parts().is_empty() {
+                    out.varint(classes.count() as u64);
+                }
                 self.contexts.tables.iter().for_each(|table| table.write(out));
             }
             if !classes.parts().is_empty() {
@@ -329,10 +355,12 @@ impl<C: Code> Restore for ContextRansCodec<C> {
                 let count = usize::from(flags & 0x7f);
                 let (model, tables) = if flags >> 7 == 0 {
                     (Model::read(bytes, last)?, Vec::new())
-                } else if count > 0 {
-                    return Err(Error::Corrupt { what: "groupings of tables", found: flags.into() });
                 } else {
-                    let tables = (0..automaton.sides()).map(|_| Table::read(bytes)).collect::<Result<Vec<_>>>()?;
+                    let classes = if count > 0 { bytes.size()? } else { 1 };
+                    if classes > MOST_CLASSES {
+                        return Err(Error::Corrupt { what: "classes of an entropy coder", found: classes as u64 });
+                    }
+                    let tables = (0..classes * automaton.sides()).map(|_| Table::read(bytes)).collect::<Result<Vec<_>>>()?;
                     let right = |table: &Table| table.bits() == BITS && table.width() == bits_of(last);
                     if !tables.iter().all(right) {
                         return Err(Error::Corrupt { what: "width of a table", found: last.into() });
@@ -362,6 +390,9 @@ impl<C: Code> Restore for ContextRansCodec<C> {
         let classes = Classes::new(levelled, idle)
             .map_err(|_| Error::Corrupt { what: "classes of an entropy coder", found: idle as u64 })?;
         if model == Model::Tables {
+            if tables.len() != classes.count() * automaton.sides() {
+                return Err(Error::Corrupt { what: "tables of an entropy coder", found: tables.len() as u64 });
+            }
             return Self::new(automaton, classes, model, tables, last);
         }
         Self::of_model(automaton, classes, model, last)
