@@ -112,9 +112,7 @@ impl Automaton {
     /// The state after a symbol.
     #[inline(always)]
     pub(crate) const fn next(&self, state: u32, symbol: u32) -> u32 {
-        (state >> 1)
-            ^ ((state & 1).wrapping_neg() & self.h0 as u32)
-            ^ ((symbol & 1).wrapping_neg() & self.h1 as u32)
+        (state >> 1) ^ ((state & 1).wrapping_neg() & self.h0 as u32) ^ ((symbol & 1).wrapping_neg() & self.h1 as u32)
     }
 
     /// A piece of an array starts where lanes do.

@@ -89,7 +89,8 @@ pub use candidates::{Best, Candidates, Choice, Cost, Measured};
 pub use target::Target;
 
 pub use front::{
-    Compressed, Compressor, Effort, Report, compress, decode_range, decode_range_into, decompress, decompress_as, decompress_as_into, decompress_into, decompress_within,
+    Compressed, Compressor, Effort, Report, allocate, compress, decode_range, decode_range_into, decompress,
+    decompress_as, decompress_as_into, decompress_into, decompress_within,
 };
 
 pub use metrics::{

@@ -8,7 +8,10 @@ mod common;
 
 use common::{gaussian, orthonormal};
 use fewbits::{
-    Affine, AffineQuantizer, BitPack, Blocks, ByteShuffle, Code, Codebook, Coded, Compand, DType, Dct, Describe, Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked, Minifloat, NonFinite, PcaTransform, Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16, f16, rans::Table,
+    Affine, AffineQuantizer, BitPack, Blocks, ByteShuffle, Code, Codebook, Coded, Compand, DType, Dct, Describe,
+    Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked,
+    Minifloat, NonFinite, PcaTransform, Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding,
+    Scale, ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16, f16, rans::Table,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 

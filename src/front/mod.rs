@@ -1,10 +1,12 @@
 //! The front door: one call from values to bytes, and one back.
 
+mod allocate;
 mod compressor;
 mod plan;
 mod search;
 mod weighed;
 
+pub use allocate::allocate;
 pub use compressor::{Compressed, Compressor, Effort, Report, compress};
 
 use crate::{

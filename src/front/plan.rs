@@ -334,9 +334,8 @@ fn bits(values: &[f32], classes: &Classes, width: f64) -> f64 {
     const BARS: usize = 256;
     let noise = width * width / 12.0;
     let first = first_scale(values, classes);
-    let scales: Vec<f64> = (0..classes.count())
-        .map(|class| exp(0.5 * ln(first * exp(class as f64 * 0.5 * LN_2) + noise)))
-        .collect();
+    let scales: Vec<f64> =
+        (0..classes.count()).map(|class| exp(0.5 * ln(first * exp(class as f64 * 0.5 * LN_2) + noise))).collect();
     let inverses: Vec<f32> = scales.iter().map(|scale| (1.0 / scale).min(3e38) as f32).collect();
     let mut bars = [0_u32; BARS];
     let mut members = vec![0_u64; classes.count()];

@@ -111,9 +111,11 @@ impl Compressor {
     pub(super) fn frame<T: Element>(&self, data: &Data<'_, T>, bound: &ErrorBound) -> Result<Compressed> {
         match &data.mean {
             None => self.coded::<T, Steps>(data, bound.fit(data.present)?, "equal steps"),
-            Some((mean, deviations)) => {
-                self.coded(data, Then::new(mean.clone(), bound.fit(deviations)?), "deviations from the mean, equal steps")
-            }
+            Some((mean, deviations)) => self.coded(
+                data,
+                Then::new(mean.clone(), bound.fit(deviations)?),
+                "deviations from the mean, equal steps",
+            ),
         }
     }
 
@@ -167,10 +169,8 @@ impl Compressor {
 
     fn predictors<Q: Quantizer<Code = u32>>(&self, quantizer: &Q) -> Result<Vec<(&'static str, Difference<u32>)>> {
         let line = Difference::of(quantizer)?;
-        let mut predictors = vec![
-            (", differences", line.clone()),
-            (", differences of differences", line.clone().order(2)?),
-        ];
+        let mut predictors =
+            vec![(", differences", line.clone()), (", differences of differences", line.clone().order(2)?)];
         let axes: Vec<usize> = (0..self.shape.len()).filter(|&axis| self.shape[axis] > 1).collect();
         if axes.len() > 1 && !self.shape.contains(&0) {
             // The nearest axes, as many as can be.

@@ -34,14 +34,14 @@ const PER_CHUNK: f64 = 8.0;
 
 /// What is asked of equal steps.
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
+pub(super) enum Wanted {
     Bits(f64),
     /// Mean squared error.
     Error(f64),
 }
 
 /// Values, what becomes of them, and what is known of that.
-struct Weighing<'a> {
+pub(super) struct Weighing<'a> {
     coefficients: Cow<'a, [f32]>,
     plan: Plan,
     shape: Vec<usize>,
@@ -54,11 +54,11 @@ struct Weighing<'a> {
 }
 
 /// A step, and what became of it.
-struct Tried {
+pub(super) struct Tried {
     quantizer: TrellisQuantizer<u32>,
     codec: ContextRansCodec<u32>,
-    density: Model,
-    bits: f64,
+    pub(super) density: Model,
+    pub(super) bits: f64,
     error: f64,
 }
 
@@ -102,7 +102,11 @@ impl Compressor {
                     }
                 }
                 // Between a step that is too fine for the size, or too coarse for the error, and one that is not.
-                if off > 0.0 { fine = at } else { coarse = at };
+                if off > 0.0 {
+                    fine = at
+                } else {
+                    coarse = at
+                };
                 if fine.is_finite() && coarse.is_finite() {
                     if (coarse - fine).abs() < CLOSE / 8.0 {
                         break;
@@ -150,7 +154,13 @@ fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed) -> bool {
 }
 
 impl<'a> Weighing<'a> {
-    fn new(values: &'a [f32], plan: Plan, shape: Vec<usize>, effort: Effort, wanted: Wanted) -> Result<Self> {
+    pub(super) fn new(
+        values: &'a [f32],
+        plan: Plan,
+        shape: Vec<usize>,
+        effort: Effort,
+        wanted: Wanted,
+    ) -> Result<Self> {
         let coefficients = plan.coefficients(values, &shape)?;
         let classes = calibrate::classes(&plan.groupings(values.len())?, &coefficients)?;
         let scale = 0.5 * ln(first_scale(&coefficients, &classes)) / LN_2;
@@ -159,9 +169,10 @@ impl<'a> Weighing<'a> {
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(CHUNK) as f64 / 32_000.0) as usize;
         let lanes = 1 << affordable.clamp(1, 32).ilog2();
-        let block = plan.transforms(&shape)?.iter().fold(32, |block, transform| {
-            joint_block(block, block, transform.block().max(1))
-        });
+        let block = plan
+            .transforms(&shape)?
+            .iter()
+            .fold(32, |block, transform| joint_block(block, block, transform.block().max(1)));
         let period = CHUNK.checked_next_multiple_of(block).unwrap_or(CHUNK);
         let automaton = Automaton::trellis(effort.states())?.lanes(lanes)?.period(period)?;
         Ok(Self { coefficients, plan, shape, classes, automaton, scale, side })
@@ -178,14 +189,15 @@ impl<'a> Weighing<'a> {
     }
 
     /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
-    fn try_width(&self, width: f64, density: Option<(Model, f64)>, wanted: Wanted) -> Result<Option<Tried>> {
+    pub(super) fn try_width(&self, width: f64, density: Option<(Model, f64)>, wanted: Wanted) -> Result<Option<Tried>> {
         let automaton = self.automaton;
         let step = (width / automaton.sides() as f64) as f32;
         let Ok(quantizer) = Trellis::new(step).automaton(automaton).fit(&self.coefficients) else { return Ok(None) };
         let symbol = ln(width) / LN_2;
         // Where steps are more than about twice the scale of a class, zeros are most of it.
         let idle = (0..self.classes.count()).find(|&class| self.scale + class as f64 * 0.25 - symbol >= -1.5);
-        let idle = if self.classes.is_one() || automaton.states() == 1 { 0 } else { idle.unwrap_or(self.classes.count()) };
+        let idle =
+            if self.classes.is_one() || automaton.states() == 1 { 0 } else { idle.unwrap_or(self.classes.count()) };
         let classes = self.classes.clone().with_idle(idle);
         let low_rate = matches!(wanted, Wanted::Bits(bits) if bits < 1.7);
         let mut quantizer = quantizer.with_lambda(if low_rate { 0.12 } else { 0.09 });

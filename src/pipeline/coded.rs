@@ -81,9 +81,7 @@ where
         } else {
             Cow::Owned(seen(policy, data, quantizer.block().max(1))?)
         };
-        let fit = |quantizer: &Q::Fitted| {
-            self.codec.fit_below(&quantizer.quantize(&seen)?, quantizer.level_count())
-        };
+        let fit = |quantizer: &Q::Fitted| self.codec.fit_below(&quantizer.quantize(&seen)?, quantizer.level_count());
         let mut codec = fit(&quantizer)?;
         for _ in 0..ROUNDS {
             if !codec.rates().is_some_and(|rates| quantizer.set_rates(rates)) {
@@ -173,7 +171,11 @@ impl<Q: Quantizer, K: Codec<Code = Q::Code>> Pipeline for Coded<Q, K> {
 
     fn block(&self) -> usize {
         // Streams of a variable rate are never joined, so that only the quantizer minds where they start.
-        if self.codec.encoded_len(0).is_some() { self.joint_block(self.quantizer.block()) } else { self.quantizer.block().max(1) }
+        if self.codec.encoded_len(0).is_some() {
+            self.joint_block(self.quantizer.block())
+        } else {
+            self.quantizer.block().max(1)
+        }
     }
 
     fn check_len(&self, values: usize) -> Result<()> {

@@ -373,11 +373,7 @@ impl<'a> Choice<'a> {
             let to = self.values.len().min(from + self.lanes);
             for (i, (side, bit)) in (from..to).zip(bits) {
                 let pair = self.pair(self.values[i], side, self.class(i));
-                let symbol = if any_idle && self.is_idle(i) {
-                    pair.symbol[pair.cheaper()]
-                } else {
-                    pair.with_bit(bit)
-                };
+                let symbol = if any_idle && self.is_idle(i) { pair.symbol[pair.cheaper()] } else { pair.with_bit(bit) };
                 codes[i] = C::from_u32(symbol << 1 | side);
             }
         };

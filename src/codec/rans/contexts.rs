@@ -360,7 +360,8 @@ impl<C: Code> Restore for ContextRansCodec<C> {
                     if classes > MOST_CLASSES {
                         return Err(Error::Corrupt { what: "classes of an entropy coder", found: classes as u64 });
                     }
-                    let tables = (0..classes * automaton.sides()).map(|_| Table::read(bytes)).collect::<Result<Vec<_>>>()?;
+                    let tables =
+                        (0..classes * automaton.sides()).map(|_| Table::read(bytes)).collect::<Result<Vec<_>>>()?;
                     let right = |table: &Table| table.bits() == BITS && table.width() == bits_of(last);
                     if !tables.iter().all(right) {
                         return Err(Error::Corrupt { what: "width of a table", found: last.into() });
@@ -432,8 +433,7 @@ fn unpacked_levels(bytes: &[u8], count: usize) -> Result<Vec<u8>> {
     let (mode, rest) = split(bytes)?;
     if mode & PACKED != 0 {
         let packing = BitPack::<u8>::new((mode & !PACKED).into());
-        let packing =
-            packing.map_err(|_| Error::Corrupt { what: "width of packed levels", found: mode.into() })?;
+        let packing = packing.map_err(|_| Error::Corrupt { what: "width of packed levels", found: mode.into() })?;
         return crate::codec::CodecExt::decode(&packing, rest, count);
     }
     if mode != 0 {

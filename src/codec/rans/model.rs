@@ -144,7 +144,8 @@ impl Search<'_> {
             let scale = (scale + (table / self.sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
             let symbols = pairs.iter().map(|&(symbol, count)| (self.position(table, symbol), count));
             let half = (table % self.sides) as f64 * 0.5;
-            let ends = (half - 0.5 - f64::from(self.centre), half + 0.5 + f64::from(self.last) - f64::from(self.centre));
+            let ends =
+                (half - 0.5 - f64::from(self.centre), half + 0.5 + f64::from(self.last) - f64::from(self.centre));
             bits += sums.bits(scale, symbols, ends);
         }
         bits
