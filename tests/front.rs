@@ -24,7 +24,7 @@ fn smooth(n: usize) -> Vec<f32> {
     (0..n).map(|i| (i as f32 * 0.01).sin() * 30.0 + 280.0 + 0.01 * random.gaussian()).collect()
 }
 
-fn restored<T: Element>(values: &[T], target: Target) -> (usize, ErrorStats, &'static str) {
+fn restored<T: Element>(values: &[T], target: Target) -> (usize, ErrorStats, String) {
     let compressed = compress(values, target).unwrap_or_else(|error| panic!("{target:?}: {error}"));
     let restored: Vec<T> = decompress(compressed.as_bytes()).unwrap();
     let mut again = vec![T::default(); values.len()];
@@ -34,7 +34,7 @@ fn restored<T: Element>(values: &[T], target: Target) -> (usize, ErrorStats, &'s
     // The report is what anyone can measure.
     assert_eq!(compressed.report().cost.stats, stats);
     assert_eq!(compressed.report().cost.bytes, compressed.as_bytes().len());
-    (compressed.as_bytes().len(), stats, compressed.report().method)
+    (compressed.as_bytes().len(), stats, compressed.report().method.clone())
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release --example compress -- model.safetensors --bits 4
 //! cargo run --release --example compress -- model.safetensors --csv --out frames > figures.csv
+//! cargo run --release --example compress -- model.safetensors --target sqnr:40
 //! ```
 //!
 //! Every figure is measured on the decoded frame, so frame headers, scales and checksums count.
@@ -14,14 +15,14 @@ mod screen;
 #[path = "../shared/mod.rs"]
 mod shared;
 
-use args::Args;
-use fewbits::{DType, Element, Limits, bf16, decompress_within, f16, values_from_le_bytes};
+use args::{Args, Goal};
+use fewbits::{DType, Element, Limits, Target, allocate, bf16, decompress_within, f16, values_from_le_bytes};
 use methods::{Input, Method};
 use report::{Heading, Report};
 use safetensors::tensor::TensorView;
 use screen::Screen;
 use shared::{EXTENSION, Failure, FrameName, Row, element_of, exit, failed_to, print, read_model, tensors_of};
-use std::{fs, io::ErrorKind, path::Path, process::ExitCode};
+use std::{collections::HashMap, fs, io::ErrorKind, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
     exit(run())
@@ -43,8 +44,9 @@ fn compress_model(args: &Args) -> Result<ExitCode, Failure> {
     }
 
     let screen = Screen::new(tensors.iter().map(|(_, view)| view.data().len()).sum());
-    let report = Report::new(args.csv, Method::<f32>::suited_to(args.bits));
-    let mut run = Run { args, screen, report, code: ExitCode::SUCCESS };
+    let report = Report::new(args.csv, Method::<f32>::suited_to(args.goal).into_iter());
+    let targets = if let Goal::Budget(bytes) = args.goal { share(&tensors, bytes)? } else { HashMap::new() };
+    let mut run = Run { args, screen, report, code: ExitCode::SUCCESS, targets };
     if tensors.is_empty() {
         run.screen.note(&format!("`{}` holds no tensors", args.model.display()));
     }
@@ -65,6 +67,24 @@ fn compress_model(args: &Args) -> Result<ExitCode, Failure> {
     Ok(run.code)
 }
 
+/// A target for each tensor, so that all together take so many bytes.
+fn share(tensors: &[(String, TensorView<'_>)], bytes: usize) -> Result<HashMap<String, Target>, Failure> {
+    let mut slices: Vec<(Vec<f32>, &[usize])> = Vec::new();
+    for (name, view) in tensors {
+        if element_of(view.dtype()) != Some(DType::F32) {
+            return Err(Failure::Run(format!("tensor `{name}` holds {}; a budget is for f32", view.dtype())));
+        }
+        let values = values_from_le_bytes(view.data());
+        slices.push((
+            values.map_err(|error| Failure::Run(format!("cannot read tensor `{name}`: {error}")))?,
+            view.shape(),
+        ));
+    }
+    let slices: Vec<(&[f32], &[usize])> = slices.iter().map(|(values, shape)| (&values[..], *shape)).collect();
+    let targets = allocate(&slices, bytes).map_err(|error| Failure::Run(format!("no budget: {error}")))?;
+    Ok(tensors.iter().map(|(name, _)| name.clone()).zip(targets).collect())
+}
+
 /// One model on its way through all methods.
 struct Run<'a> {
     args: &'a Args,
@@ -72,23 +92,33 @@ struct Run<'a> {
     report: Report,
     /// Success, unless some frame could not be written.
     code: ExitCode,
+    /// What each tensor gets of a budget.
+    targets: HashMap<String, Target>,
 }
 
 impl Run<'_> {
     fn note_unsuited_methods(&self) {
-        let bits = self.args.bits;
-        for method in Method::<f32>::ALL.iter().filter(|method| !method.bits.contains(&bits)) {
+        let Goal::Bits(bits) = self.args.goal else { return };
+        for method in Method::<f32>::ALL.iter().filter(|method| !method.suits(bits)) {
             let (least, most) = (method.bits.start(), method.bits.end());
-            self.screen.note(&format!("method `{}` takes {least} to {most} bits, not {bits}; skipped", method.name));
+            let whole = if method.fractions { "" } else { " whole" };
+            let takes = format!("method `{}` takes {least} to {most}{whole} bits, not {bits}; skipped", method.name);
+            self.screen.note(&takes);
         }
     }
 
     fn tensor<T: Element>(&mut self, name: &str, view: &TensorView<'_>) -> Result<(), Failure> {
         let read = |error| Failure::Run(format!("cannot read tensor `{name}`: {error}"));
         let values: Vec<T> = values_from_le_bytes(view.data()).map_err(read)?;
-        let input = Input { values: &values, shape: view.shape(), bits: self.args.bits };
+        let bits = if let Goal::Bits(bits) = self.args.goal { bits } else { 8.0 };
+        let target = match self.args.goal {
+            Goal::Bits(bits) => Target::BitsPerValue(bits),
+            Goal::Target(target) => target,
+            Goal::Budget(_) => self.targets.get(name).copied().unwrap_or(Target::Lossless),
+        };
+        let input = Input { values: &values, shape: view.shape(), bits: bits as u32, target };
         let mut rows = Vec::new();
-        for method in Method::<T>::suited_to(self.args.bits) {
+        for method in Method::<T>::suited_to(self.args.goal) {
             match compress(&input, name, method) {
                 Ok((frame, row)) => {
                     if let Some(dir) = &self.args.out {

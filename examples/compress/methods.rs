@@ -1,8 +1,10 @@
 //! The methods, in one table.
 
+use crate::args::Goal;
 use fewbits::{
-    Affine, Blocks, Codebook, Coded, Element, ErrorBound, Fit, Frame, Grid, Hadamard, KMeans, Lossless, Minifloat,
-    Quantile, Quantizer, Range, Rans, Result, Scale, ScaleRule, ScaleType, Seed, Then, Uniform,
+    Affine, Blocks, Codebook, Coded, Compressor, Effort, Element, Error, ErrorBound, Fit, Frame, Grid, Hadamard,
+    KMeans, Lossless, Minifloat, Quantile, Quantizer, Range, Rans, Result, Scale, ScaleRule, ScaleType, Seed, Target,
+    Then, Uniform,
 };
 use std::ops::RangeInclusive;
 
@@ -10,7 +12,10 @@ use std::ops::RangeInclusive;
 pub(crate) struct Input<'a, T> {
     pub(crate) values: &'a [T],
     pub(crate) shape: &'a [usize],
+    /// Bits of a code.
     pub(crate) bits: u32,
+    /// What `fast`, `default`, `best`, `target` and `budget` keep to.
+    pub(crate) target: Target,
 }
 
 /// A way from values to a frame.
@@ -18,6 +23,8 @@ pub(crate) struct Method<T> {
     pub(crate) name: &'static str,
     /// The bits it can work with.
     pub(crate) bits: RangeInclusive<u32>,
+    /// Whether bits can be fractions.
+    pub(crate) fractions: bool,
     pub(crate) frame: fn(&Input<'_, T>) -> Result<Vec<u8>>,
 }
 
@@ -49,6 +56,8 @@ impl<T: Element> Method<T> {
             fitted(&Then::new(Hadamard::new(128, Seed::new(1))?, levels), i)
         }),
         Self::new("entropy-coded", 1..=16, entropy_coded),
+        Self::aimed("default", Effort::Default),
+        Self::aimed("best", Effort::Best),
         Self::new("lossless", 1..=16, |i| Frame::encode(&Lossless.fit(i.values)?, i.values)),
         Self::new("nf4-block64-bf16", 4..=4, |i| fitted(&nf4().scale_type(ScaleType::Bf16), i)),
         Self::new("nf4-block64-double", 4..=4, |i| {
@@ -60,13 +69,42 @@ impl<T: Element> Method<T> {
     ];
 
     const fn new(name: &'static str, bits: RangeInclusive<u32>, frame: fn(&Input<'_, T>) -> Result<Vec<u8>>) -> Self {
-        Self { name, bits, frame }
+        Self { name, bits, fractions: false, frame }
     }
 
-    /// The methods that can work with this many bits.
-    pub(crate) fn suited_to(bits: u32) -> impl Iterator<Item = &'static Self> {
-        Self::ALL.iter().filter(move |method| method.bits.contains(&bits))
+    /// By the front door.
+    const fn aimed(name: &'static str, effort: Effort) -> Self {
+        let frame: fn(&Input<'_, T>) -> Result<Vec<u8>> = match effort {
+            Effort::Best => |i| aimed(i, Effort::Best),
+            _ => |i| aimed(i, Effort::Default),
+        };
+        Self { name, bits: 1..=16, fractions: true, frame }
     }
+
+    /// Whether it can work with this many bits.
+    pub(crate) fn suits(&self, bits: f64) -> bool {
+        let range = f64::from(*self.bits.start())..=f64::from(*self.bits.end());
+        self.fractions || (bits.fract() == 0.0 && range.contains(&bits))
+    }
+
+    /// The methods that can work towards this goal.
+    pub(crate) fn suited_to(goal: Goal) -> Vec<&'static Self> {
+        match goal {
+            Goal::Bits(bits) => Self::ALL.iter().filter(|method| method.suits(bits)).collect(),
+            Goal::Target(_) => vec![const { &Self::aimed("target", Effort::Default) }],
+            Goal::Budget(_) => vec![const { &Self::aimed("budget", Effort::Default) }],
+        }
+    }
+}
+
+/// One call, and what comes of it. Where values are so few that headers alone take more than their bits, nothing is lost.
+fn aimed<T: Element>(input: &Input<'_, T>, effort: Effort) -> Result<Vec<u8>> {
+    let compressor = |target| Compressor::new(target).effort(effort).shape(input.shape);
+    let compressed = match (compressor(input.target).compress(input.values), input.target) {
+        (Err(Error::OutOfReach { .. }), Target::BitsPerValue(_)) => compressor(Target::Lossless).compress(input.values),
+        (result, _) => result,
+    };
+    Ok(compressed?.into_bytes())
 }
 
 /// Equal steps for all values, as fine as fits in the bits, and an entropy coder.

@@ -82,10 +82,10 @@ pub fn allocate<T: Element>(slices: &[(&[T], &[usize])], total_bytes: usize) -> 
         // An octave is a bit for each value that is not lossless.
         let off = (sum as f64 - 0.999 * total_bytes as f64) * 8.0 / lossy.max(1) as f64;
         if met {
-            coarse = at
+            coarse = at;
         } else {
-            fine = at
-        };
+            fine = at;
+        }
         let next = at + off.clamp(-4.0, 4.0);
         at = if fine.is_finite() && coarse.is_finite() && !(fine < next && next < coarse) {
             0.5 * (fine + coarse)

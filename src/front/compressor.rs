@@ -172,13 +172,31 @@ impl Compressor {
             return self.checked(exact);
         }
         let finite = if self.policy.masks() { Cow::Owned(seen(self.policy, &values, 1)?) } else { values.clone() };
-        if let Some(found) = self.weighed(&values, &present, &finite)? {
-            let smaller = self.target.is_rate() || found.bytes.len() < exact.bytes.len();
-            return self.checked(if smaller { found } else { exact });
-        }
+        let weighed = self.weighed(&values, &present, &finite)?;
         let mut data = Data { values: &values, present: &present, finite: &finite, mean: self.mean(&present)? };
+        // Where hardly anything is left, or sizes and errors jump, predictions may be better.
+        let enough = weighed.as_ref().is_some_and(|(found, close)| *close && found.report.cost.bits_per_value() > 1.0);
+        let weighed = weighed.map(|(found, _)| found);
         if self.target.is_rate() {
-            return self.checked(self.rate(&data)?);
+            return self.checked(match weighed {
+                Some(found) if enough => found,
+                Some(found) => {
+                    let other = self.rate(&data)?;
+                    let mse = |found: &Compressed| found.report.cost.stats.mse();
+                    let better = other.report.cost.meets_target && mse(&other) < mse(&found);
+                    if better { other } else { found }
+                }
+                None => self.rate(&data)?,
+            });
+        }
+        // The lossless frame keeps to any error.
+        let smaller = |best: Compressed, found: Compressed| {
+            let better = found.report.cost.meets_target && found.bytes.len() < best.bytes.len();
+            if better { found } else { best }
+        };
+        let best = weighed.into_iter().fold(exact, smaller);
+        if enough {
+            return self.checked(best);
         }
         let bound = self.bound(&present)?;
         let mut found = self.frame(&data, &bound)?;
@@ -187,8 +205,7 @@ impl Compressor {
             data.mean = None;
             found = self.frame(&data, &bound)?;
         }
-        let lossy = found.report.cost.meets_target && found.bytes.len() < exact.bytes.len();
-        self.checked(if lossy { found } else { exact })
+        self.checked(smaller(best, found))
     }
 
     /// The smallest frame that loses nothing.
@@ -280,5 +297,5 @@ fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
             return None;
         }
     }
-    Some(levels.into_values().collect())
+    (!levels.is_empty()).then(|| levels.into_values().collect())
 }

@@ -15,8 +15,8 @@ use crate::{
     quantizer::{Quantizer, Trellis},
     transform::{Dct, StandardizeTransform, Transform, check_coefficients},
 };
-use alloc::{borrow::Cow, boxed::Box, format, string::String, vec, vec::Vec};
-use core::f64::consts::LN_2;
+use alloc::{borrow::Cow, boxed::Box, string::String, vec, vec::Vec};
+use core::{f64::consts::LN_2, fmt::Write};
 
 /// Values that plans are compared on, about.
 const SAMPLE: usize = 1 << 17;
@@ -117,12 +117,14 @@ impl Plan {
             Shift::Tiles => "cosine transform of two axes",
         });
         for (i, by) in self.by.iter().enumerate() {
-            name += if i == 0 { ", contexts by " } else { " and " };
-            name += &match by {
-                By::Row(columns) => format!("row of {columns}"),
-                By::Column(columns) => format!("column of {columns}"),
-                By::Line { every, .. } => format!("line of {every}"),
+            let link = if i == 0 { ", contexts by" } else { " and" };
+            let (what, of) = match by {
+                By::Row(columns) => ("row", columns),
+                By::Column(columns) => ("column", columns),
+                By::Line { every, .. } => ("line", every),
             };
+            // Text is written, nothing else can fail.
+            _ = write!(name, "{link} {what} of {of}");
         }
         name
     }
@@ -172,7 +174,9 @@ impl Plan {
             if i < FINALISTS || is_plain(&plan) {
                 let coefficients = plan.coefficients(&sample, &sample_shape)?;
                 let simple = if plan.shift == Shift::None { 0.0 } else { SLACK };
-                let bits = coded_cost(&coefficients, classes, width)? + side + simple;
+                // Steps may be too fine or too wide to be one.
+                let Ok(cost) = coded_cost(&coefficients, classes, width) else { continue };
+                let bits = cost + side + simple;
                 best = if bits < best.0 { (bits, plan) } else { best };
             }
         }
@@ -235,7 +239,7 @@ impl Goal {
     /// The width of equal steps, if values were Gaussian.
     pub(super) fn width(self, values: &[f32]) -> f64 {
         match self {
-            Self::Width(width) => width,
+            Self::Width(width) => width.clamp(1e-43, 1e37),
             Self::Bits(bits) => {
                 let square: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
                 let rms = 0.5 * ln((square / values.len().max(1) as f64).max(f64::MIN_POSITIVE)) / LN_2;

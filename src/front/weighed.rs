@@ -63,9 +63,14 @@ pub(super) struct Tried {
 }
 
 impl Compressor {
-    /// The frame with the least error that is small enough, or the smallest with an error small enough; none if there is none
-    /// of this kind.
-    pub(super) fn weighed<T: Element>(&self, values: &[T], present: &[T], finite: &[T]) -> Result<Option<Compressed>> {
+    /// The frame with the least error that is small enough, or the smallest with an error small enough, and whether there is
+    /// nothing in between; none if there is none of this kind.
+    pub(super) fn weighed<T: Element>(
+        &self,
+        values: &[T],
+        present: &[T],
+        finite: &[T],
+    ) -> Result<Option<(Compressed, bool)>> {
         let mut wide = vec![0.0; finite.len()];
         T::widen_into(finite, &mut wide)?;
         let Some(wanted) = self.wanted(values.len(), present)? else { return Ok(None) };
@@ -81,34 +86,42 @@ impl Compressor {
         let mut density = None;
         let mut best: Option<Compressed> = None;
         let (mut fine, mut coarse) = (f64::NEG_INFINITY, f64::INFINITY);
+        let (mut before, mut close) = (None, false);
+        // A small size is met as closely as a large one.
+        let part = if let Wanted::Bits(bits) = wanted { bits.clamp(0.02, 1.0) } else { 1.0 };
         for round in 0..MOST_ROUNDS {
             let Some(tried) = weighing.try_width(width, density, wanted)? else { break };
             density = Some((tried.density, width));
             let at = ln(width) / LN_2;
             // Octaves that the step should be wider, as estimated.
-            let mut off = weighing.octaves(wanted, tried.bits, tried.error);
-            let mut next = at + off;
+            let mut off = octaves(wanted, tried.bits, tried.error);
+            let slope = steepness(before, (at, off));
+            before = Some((at, off));
+            let mut next = at + off / slope;
             if off.abs() < 0.02 || round >= ESTIMATED_ROUNDS {
                 let found = self.masked(values, weighing.pipeline(tried)?, &weighing.method())?;
                 let cost = &found.report.cost;
-                off = weighing.octaves(wanted, cost.bits_per_value(), cost.stats.mse());
-                next = at + off + if matches!(wanted, Wanted::Bits(_)) { MARGIN } else { -MARGIN };
+                off = octaves(wanted, cost.bits_per_value(), cost.stats.mse());
+                before = Some((at, off));
+                let margin = if matches!(wanted, Wanted::Bits(_)) { MARGIN * part } else { -MARGIN };
+                next = at + (off + margin) / slope;
                 let met = cost.meets_target;
                 if met {
                     let better = best.as_ref().is_none_or(|best| is_better(wanted, &found, best));
                     best = if better { Some(found) } else { best };
-                    if off.abs() < CLOSE {
+                    close = off.abs() < CLOSE * part;
+                    if close {
                         break;
                     }
                 }
                 // Between a step that is too fine for the size, or too coarse for the error, and one that is not.
                 if off > 0.0 {
-                    fine = at
+                    fine = at;
                 } else {
-                    coarse = at
-                };
+                    coarse = at;
+                }
                 if fine.is_finite() && coarse.is_finite() {
-                    if (coarse - fine).abs() < CLOSE / 8.0 {
+                    if (coarse - fine).abs() < CLOSE * part / 8.0 {
                         break;
                     }
                     next = if fine < next && next < coarse { next } else { 0.5 * (fine + coarse) };
@@ -116,7 +129,7 @@ impl Compressor {
             }
             width = exp(next.clamp(-148.0, 128.0) * LN_2);
         }
-        Ok(best)
+        Ok(best.map(|best| (best, close)))
     }
 
     fn wanted<T: Element>(&self, count: usize, present: &[T]) -> Result<Option<Wanted>> {
@@ -139,11 +152,30 @@ impl Compressor {
 }
 
 /// Rounds in all, and those that are estimated only, if estimates are near.
-const MOST_ROUNDS: usize = 14;
+const MOST_ROUNDS: usize = 24;
 const ESTIMATED_ROUNDS: usize = 4;
 /// Octaves of a step: what a frame may be off by, and what is left as a margin.
 const CLOSE: f64 = 0.004;
 const MARGIN: f64 = 0.001;
+
+/// Octaves that a step has to be wider, by what it gave.
+fn octaves(wanted: Wanted, bits: f64, error: f64) -> f64 {
+    match wanted {
+        Wanted::Bits(wanted) => bits - wanted,
+        Wanted::Error(wanted) => 0.5 * (ln(wanted.max(f64::MIN_POSITIVE)) - ln(error.max(f64::MIN_POSITIVE))) / LN_2,
+    }
+}
+
+/// How much less a step is off for each octave that it is wider, by what two of them gave: about 1 where steps are fine.
+fn steepness(before: Option<(f64, f64)>, now: (f64, f64)) -> f64 {
+    match before {
+        Some(before) if (now.0 - before.0).abs() > 1e-3 => {
+            let slope = (before.1 - now.1) / (now.0 - before.0);
+            if slope > 0.05 { slope.min(4.0) } else { 0.3 }
+        }
+        _ => 1.0,
+    }
+}
 
 fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed) -> bool {
     let (a, b) = (&a.report.cost, &b.report.cost);
@@ -176,16 +208,6 @@ impl<'a> Weighing<'a> {
         let period = CHUNK.checked_next_multiple_of(block).unwrap_or(CHUNK);
         let automaton = Automaton::trellis(effort.states())?.lanes(lanes)?.period(period)?;
         Ok(Self { coefficients, plan, shape, classes, automaton, scale, side })
-    }
-
-    /// Octaves that a step has to be wider, by what it gave.
-    fn octaves(&self, wanted: Wanted, bits: f64, error: f64) -> f64 {
-        match wanted {
-            Wanted::Bits(wanted) => bits - wanted,
-            Wanted::Error(wanted) => {
-                0.5 * (ln(wanted.max(f64::MIN_POSITIVE)) - ln(error.max(f64::MIN_POSITIVE))) / LN_2
-            }
-        }
     }
 
     /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
