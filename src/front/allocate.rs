@@ -138,7 +138,7 @@ impl<'a, T: Element> Part<'a, T> {
         } else {
             let wanted = Wanted::Bits(self.bits);
             let weighing = Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), Effort::Default, wanted)?;
-            let tried = weighing.try_width(width, self.density, wanted)?;
+            let tried = weighing.try_width(width, 1.0, self.density, wanted)?;
             self.density = tried.as_ref().map(|tried| (tried.density, width));
             let bytes = tried.map_or(usize::MAX, |tried| (tried.bits * self.values.len() as f64 / 8.0) as usize + 1);
             (bytes, Target::Bytes(bytes))

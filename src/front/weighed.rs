@@ -87,10 +87,11 @@ impl Compressor {
         let mut best: Option<Compressed> = None;
         let (mut fine, mut coarse) = (f64::NEG_INFINITY, f64::INFINITY);
         let (mut before, mut close) = (None, false);
+        let (mut weight, mut weights) = (1.0, None);
         // A small size is met as closely as a large one.
         let part = if let Wanted::Bits(bits) = wanted { bits.clamp(0.02, 1.0) } else { 1.0 };
         for round in 0..MOST_ROUNDS {
-            let Some(tried) = weighing.try_width(width, density, wanted)? else { break };
+            let Some(tried) = weighing.try_width(width, weight, density, wanted)? else { break };
             density = Some((tried.density, width));
             let at = ln(width) / LN_2;
             // Octaves that the step should be wider, as estimated.
@@ -107,22 +108,28 @@ impl Compressor {
                 next = at + (off + margin) / slope;
                 let met = cost.meets_target;
                 if met {
-                    let better = best.as_ref().is_none_or(|best| is_better(wanted, &found, best));
-                    best = if better { Some(found) } else { best };
                     close = off.abs() < CLOSE * part;
+                    let better = best.as_ref().is_none_or(|best| is_better(wanted, &found, best, close));
+                    best = if better { Some(found) } else { best };
                     if close {
                         break;
                     }
                 }
                 // Between a step that is too fine for the size, or too coarse for the error, and one that is not.
-                if off > 0.0 {
+                if let Some((less, more)) = &mut weights {
+                    *(if off > 0.0 { less } else { more }) = weight;
+                } else if off > 0.0 {
                     fine = at;
                 } else {
                     coarse = at;
                 }
                 if fine.is_finite() && coarse.is_finite() {
                     if (coarse - fine).abs() < CLOSE * part / 8.0 {
-                        break;
+                        // It jumps here: from the finer step, with bits that weigh more.
+                        let (less, more) = *weights.get_or_insert((1.0, HEAVIEST));
+                        weight = 0.5 * (less + more);
+                        width = exp(fine * LN_2);
+                        continue;
                     }
                     next = if fine < next && next < coarse { next } else { 0.5 * (fine + coarse) };
                 }
@@ -154,6 +161,8 @@ impl Compressor {
 /// Rounds in all, and those that are estimated only, if estimates are near.
 const MOST_ROUNDS: usize = 24;
 const ESTIMATED_ROUNDS: usize = 4;
+/// What bits may weigh, of what they do.
+const HEAVIEST: f32 = 4.0;
 /// Octaves of a step: what a frame may be off by, and what is left as a margin.
 const CLOSE: f64 = 0.004;
 const MARGIN: f64 = 0.001;
@@ -177,11 +186,12 @@ fn steepness(before: Option<(f64, f64)>, now: (f64, f64)) -> f64 {
     }
 }
 
-fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed) -> bool {
+/// What is asked for decides, and what is as close to it as can be, if it is hardly larger.
+fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed, close: bool) -> bool {
     let (a, b) = (&a.report.cost, &b.report.cost);
     match wanted {
         Wanted::Bits(_) => a.stats.mse() < b.stats.mse(),
-        Wanted::Error(_) => a.bytes < b.bytes,
+        Wanted::Error(_) => a.bytes < b.bytes + if close { b.bytes / 64 } else { 0 },
     }
 }
 
@@ -211,7 +221,13 @@ impl<'a> Weighing<'a> {
     }
 
     /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
-    pub(super) fn try_width(&self, width: f64, density: Option<(Model, f64)>, wanted: Wanted) -> Result<Option<Tried>> {
+    pub(super) fn try_width(
+        &self,
+        width: f64,
+        weight: f32,
+        density: Option<(Model, f64)>,
+        wanted: Wanted,
+    ) -> Result<Option<Tried>> {
         let automaton = self.automaton;
         let step = (width / automaton.sides() as f64) as f32;
         let Ok(quantizer) = Trellis::new(step).automaton(automaton).fit(&self.coefficients) else { return Ok(None) };
@@ -222,7 +238,7 @@ impl<'a> Weighing<'a> {
             if self.classes.is_one() || automaton.states() == 1 { 0 } else { idle.unwrap_or(self.classes.count()) };
         let classes = self.classes.clone().with_idle(idle);
         let low_rate = matches!(wanted, Wanted::Bits(bits) if bits < 1.7);
-        let mut quantizer = quantizer.with_lambda(if low_rate { 0.12 } else { 0.09 });
+        let mut quantizer = quantizer.with_lambda(weight * if low_rate { 0.12 } else { 0.09 });
         let zero = quantizer.zero().max(0).cast_unsigned();
         let centre = zero >> automaton.side_bits();
         let last = (quantizer.level_count() - 1) >> automaton.side_bits();
