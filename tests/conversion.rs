@@ -99,7 +99,7 @@ fn promised<T: Element>(values: &[T]) -> Vec<Vec<u8>> {
         Frame::encode(&Masked::new(NonFinite::keep(), Coded::packed(&bounded)), values).unwrap(),
         Frame::encode(&lossless, values).unwrap(),
         Frame::encode(&Masked::new(NonFinite::keep(), &lossless), values).unwrap(),
-        Compressor::new(Target::Sqnr(20.0)).compress(values).unwrap().into_bytes(),
+        Compressor::new(Target::MaxError(0.1)).compress(values).unwrap().into_bytes(),
     ]
 }
 
