@@ -210,17 +210,29 @@ impl Compressor {
 
     /// The smallest frame that loses nothing.
     fn exact<T: Element>(&self, values: &[T], present: &[T]) -> Result<Compressed> {
-        let planes = self.finish(values, &Lossless.fit(values)?, "lossless")?;
-        let Some(levels) = few_levels(present) else { return Ok(planes) };
+        let mut best = self.finish(values, &Lossless.fit(values)?, "lossless")?;
+        if present.is_empty() {
+            return Ok(best);
+        }
         let finite = if self.policy.masks() { seen(self.policy, values, 1)? } else { values.to_vec() };
         let data = Data { values, present, finite: &finite, mean: None };
-        let scales = Scales::new(ScaleType::F32, vec![1.0])?;
-        let quantizer = Scaled::<_, u32>::new(Codebook::new(levels)?, Groups::tensor(), scales, Vec::new())?;
-        // A zero with a sign is no level of its own.
-        match self.coded(&data, quantizer, "lossless, few levels") {
-            Ok(found) if found.exact && found.bytes.len() < planes.bytes.len() => Ok(found),
-            _ => Ok(planes),
+        let few = few_levels(present).and_then(|levels| {
+            let scales = Scales::new(ScaleType::F32, vec![1.0]).ok()?;
+            Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
+        });
+        // A zero with a sign is no level of its own, and some values are too far apart for contexts.
+        let few = few.and_then(|quantizer| self.coded(&data, quantizer, "lossless, few levels").ok());
+        // It takes its time, and never brings a half.
+        let near = match self.target {
+            Target::BitsPerValue(bits) => bits >= 0.5 * best.report.cost.bits_per_value(),
+            Target::Bytes(bytes) => bytes >= best.bytes.len() / 2,
+            target => target == Target::Lossless,
+        };
+        let rows = if near { self.exact_rows(&data).ok().flatten() } else { None };
+        for found in few.into_iter().chain(rows) {
+            best = if found.exact && found.bytes.len() < best.bytes.len() { found } else { best };
         }
+        Ok(best)
     }
 
     /// The target is met.

@@ -3,6 +3,7 @@
 use super::compressor::{Compressed, Compressor};
 use crate::{
     automaton::Automaton,
+    calibrate,
     codec::{Codec, ContextRans, ContextRansCodec, Difference, Rans, RansCodec},
     element::Element,
     error::{Error, Result},
@@ -146,6 +147,40 @@ impl Compressor {
         }
         let (_, method, codec) = best;
         self.masked(data.values, Coded::new(quantizer, codec), &format!("{steps}{method}, entropy coded"))
+    }
+
+    /// A frame of exact values of 16 bits, whose first bits depend on how large others of their row are; none for other values.
+    pub(super) fn exact_rows<T: Element>(&self, data: &Data<'_, T>) -> Result<Option<Compressed>> {
+        let shape: Vec<usize> = self.shape.iter().copied().filter(|&n| n > 1).collect();
+        let columns: usize = shape.iter().skip(1).product();
+        if size_of::<T>() != 2 || data.finite.len() < 256 {
+            return Ok(None);
+        }
+        let quantizer: BoundedQuantizer<u32> = ErrorBound::max_abs_error(0.0).fit(data.present)?;
+        let codes = quantizer.quantize(data.finite)?;
+        let mut groupings = vec![Vec::new()];
+        if shape.len() > 1 {
+            let (row, column) = (Groups::blocks(columns, codes.len())?, Groups::axis(&[1, columns], 1)?);
+            groupings.extend([vec![row], vec![column], vec![row, column]]);
+        }
+        let mut wide = vec![0.0; codes.len()];
+        T::widen_into(data.finite, &mut wide)?;
+        let mut best = None;
+        let mut least = f64::INFINITY;
+        for groupings in groupings {
+            let classes = calibrate::classes(&groupings, &wide)?;
+            let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).classes(classes).written();
+            let fit = settings.fit_codes(&codes, quantizer.level_count())?;
+            let bits = fit.bits + 8.0 * fit.codec.side_bytes() as f64;
+            if bits < least {
+                (least, best) = (bits, Some(fit.codec));
+            }
+        }
+        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
+        let plain = self.masked(data.values, Coded::new(&quantizer, plain), "lossless, entropy coded")?;
+        let Some(codec) = best else { return Ok(Some(plain)) };
+        let contexts = self.masked(data.values, Coded::new(&quantizer, codec), "lossless, contexts")?;
+        Ok(Some(if contexts.as_bytes().len() < plain.as_bytes().len() { contexts } else { plain }))
     }
 
     /// Coders that tell rows and columns apart, where that may pay.

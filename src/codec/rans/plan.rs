@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 /// With more symbols, tables without low bits are tried.
-const MANY_SYMBOLS: usize = 1024;
+const FEW_SYMBOLS: usize = 24;
+/// With more symbols, tables take too long to try.
+const MANY_SYMBOLS: usize = 4096;
 
 /// About what an entry of the table takes, in bits.
 pub(super) const ENTRY: f64 = 12.0;
@@ -39,11 +41,11 @@ impl Plan {
         best = best.or_cheaper(&pairs, width, 0, total, sizes);
         let mut high = pairs;
         for low in 1..=MOST_LOW.min(width - 1) {
-            if high.len() <= MANY_SYMBOLS {
+            if high.len() <= FEW_SYMBOLS {
                 break;
             }
             high = without_lowest_bit(&high);
-            if high.len() <= 4 * MANY_SYMBOLS {
+            if high.len() <= MANY_SYMBOLS {
                 best = best.or_cheaper(&high, width, low, total, sizes);
             }
         }
