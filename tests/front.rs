@@ -4,8 +4,8 @@ mod common;
 
 use common::{Random, data_sets, gaussian};
 use fewbits::{
-    Compressor, Element, Error, ErrorStats, Limits, NonFinite, Target, bf16, bits_per_value, compress, decompress,
-    decompress_within, f16,
+    Compressor, Effort, Element, Error, ErrorStats, Frame, Limits, NonFinite, Target, allocate, bf16, bits_per_value,
+    compress, decompress, decompress_within, f16,
 };
 
 /// Student's t with 4 degrees of freedom.
@@ -250,4 +250,94 @@ fn absurd_targets_are_met_or_refused() {
             least = stats.rmse().min(least);
         }
     }
+}
+
+/// Few values: nothing but what has to be there.
+#[test]
+fn small_frames_have_small_headers() {
+    for n in [1, 2, 5, 31, 64, 257, 1000, 4096] {
+        let values = gaussian(n, 21);
+        let bits = 6.0 + 600.0 / n as f64;
+        for target in [Target::Sqnr(20.0), Target::BitsPerValue(bits), Target::MaxError(0.01), Target::Lossless] {
+            let compressed = compress(&values, target).unwrap();
+            let frame = Frame::parse(compressed.as_bytes()).unwrap();
+            let mut stages = frame.stages();
+            let mut described = frame.side_len();
+            while stages.peek().is_some() {
+                let (_, parameters) = stages.next().unwrap();
+                described += 2 + parameters.remaining();
+            }
+            let rest = compressed.as_bytes().len() - frame.payload_len() - described;
+            assert!(rest <= 20 && frame.chunk_len() >= n, "{n} values, {target:?}: {rest} bytes");
+        }
+    }
+}
+
+#[test]
+fn more_effort_is_better() {
+    let values = heavy(1 << 15);
+    let with = |effort| {
+        let compressed = Compressor::new(Target::BitsPerValue(4.0)).effort(effort).compress(&values).unwrap();
+        compressed.report().cost.stats.sqnr_db()
+    };
+    let gain = with(Effort::Best) - with(Effort::Default);
+    assert!(gain > 0.1, "{gain} dB");
+}
+
+/// Rows and columns of very different size, which one step and one table would not do for.
+#[test]
+fn shapes_are_made_use_of() {
+    let (rows, columns) = (256, 512);
+    let mut values = gaussian(rows * columns, 22);
+    for (i, x) in values.iter_mut().enumerate() {
+        *x *= ((i / columns % 5) as f32).exp2() * ((i % columns % 3) as f32).exp2();
+    }
+    let target = Target::BitsPerValue(4.5);
+    let flat = compress(&values, target).unwrap();
+    let shaped = Compressor::new(target).shape(&[rows, columns]).compress(&values).unwrap();
+    let gain = shaped.report().cost.stats.sqnr_db() - flat.report().cost.stats.sqnr_db();
+    assert!(gain > 1.5, "{gain} dB, {}", shaped.report().method);
+    assert!(shaped.report().method.contains("row") && shaped.report().method.contains("column"));
+    let restored: Vec<f32> = decompress(shaped.as_bytes()).unwrap();
+    assert_eq!(ErrorStats::measure(&values, &restored).unwrap(), shaped.report().cost.stats);
+}
+
+/// Every byte of a budget goes where it saves most: as if all slices had one step.
+#[test]
+fn budgets_are_met_and_well_spent() {
+    let scaled = |n, seed, scale: f32| gaussian(n, seed).into_iter().map(|x| x * scale).collect::<Vec<_>>();
+    let slices =
+        [scaled(30_000, 31, 1.0), scaled(20_000, 32, 8.0), heavy(10_000), scaled(50, 33, 3.0), vec![0.5; 3000]];
+    let shapes: [&[usize]; 5] = [&[100, 300], &[], &[], &[50], &[]];
+    let parts: Vec<(&[f32], &[usize])> = slices.iter().map(|slice| &slice[..]).zip(shapes).collect();
+    let spend = |targets: &[Target]| {
+        let mut spent = (0, 0.0);
+        for (&(values, shape), &target) in parts.iter().zip(targets) {
+            let compressed = Compressor::new(target).shape(shape).compress(values).unwrap();
+            spent.0 += compressed.as_bytes().len();
+            spent.1 += compressed.report().cost.stats.mse() * values.len() as f64;
+        }
+        spent
+    };
+    for budget in [20_000, 60_000] {
+        let (bytes, error) = spend(&allocate(&parts, budget).unwrap());
+        assert!(bytes <= budget && bytes as f64 >= 0.99 * budget as f64, "{bytes} of {budget}");
+        let (mut fine, mut coarse) = (-16.0_f64, 4.0);
+        let mut least = f64::INFINITY;
+        for _ in 0..13 {
+            let middle = 0.5 * (fine + coarse);
+            let (bytes, error) = spend(&[Target::Rms(middle.exp2()); 5]);
+            if bytes <= budget {
+                (coarse, least) = (middle, error);
+            } else {
+                fine = middle;
+            }
+        }
+        assert!(error < 1.02 * least, "{error} against {least} at {budget} bytes");
+    }
+    assert_eq!(allocate(&parts, 1 << 20).unwrap(), [Target::Lossless; 5]);
+    assert!(matches!(allocate(&parts, 100), Err(Error::OutOfReach { .. })));
+    assert!(matches!(allocate(&[(&[f32::NAN][..], &[][..])], 100), Err(Error::NonFinite { index: 0 })));
+    assert!(allocate::<f32>(&[], 0).unwrap().is_empty());
+    assert!(allocate(&[(&[1.0_f32, 2.0][..], &[3][..])], 100).is_err());
 }

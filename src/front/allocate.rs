@@ -72,7 +72,7 @@ pub fn allocate<T: Element>(slices: &[(&[T], &[usize])], total_bytes: usize) -> 
         let met = sum <= total_bytes;
         if met {
             best = Some(targets);
-            if sum as f64 > 0.998 * total_bytes as f64 {
+            if sum as f64 > 0.9993 * total_bytes as f64 {
                 break;
             }
         }
@@ -80,7 +80,7 @@ pub fn allocate<T: Element>(slices: &[(&[T], &[usize])], total_bytes: usize) -> 
             break;
         }
         // An octave is a bit for each value that is not lossless.
-        let off = (sum as f64 - 0.999 * total_bytes as f64) * 8.0 / lossy.max(1) as f64;
+        let off = (sum as f64 - 0.9997 * total_bytes as f64) * 8.0 / lossy.max(1) as f64;
         if met {
             coarse = at;
         } else {

@@ -295,17 +295,13 @@ fn sample<'v>(values: &'v [f32], shape: &[usize]) -> (Cow<'v, [f32]>, Vec<usize>
 
 /// The square of the scale of the first class, if those of the others are quarters of an octave apart.
 pub(super) fn first_scale(values: &[f32], classes: &Classes) -> f64 {
-    let sizes: Vec<f64> = (0..classes.count()).map(|class| exp(class as f64 * 0.5 * LN_2)).collect();
-    let mut sums = vec![(0.0, 0_u64); classes.count()];
+    let sizes: Vec<f32> = (0..classes.count()).map(|class| exp(class as f64 * -0.5 * LN_2) as f32).collect();
+    let (mut sum, mut lane) = ([0.0_f64; 8], 0);
     for_each_class(values, classes, |x, class| {
-        sums[class].0 += f64::from(x) * f64::from(x);
-        sums[class].1 += 1;
+        sum[lane % 8] += f64::from(x) * f64::from(x) * f64::from(sizes[class]);
+        lane += 1;
     });
-    let (mut sum, mut count) = (0.0, 0.0);
-    for ((square, n), size) in sums.into_iter().zip(sizes) {
-        (sum, count) = (sum + square / size, count + n as f64);
-    }
-    (sum / f64::max(count, 1.0)).max(f64::MIN_POSITIVE)
+    (sum.iter().sum::<f64>() / values.len().max(1) as f64).max(f64::MIN_POSITIVE)
 }
 
 fn for_each_class(values: &[f32], classes: &Classes, mut each: impl FnMut(f32, usize)) {

@@ -164,8 +164,8 @@ const ESTIMATED_ROUNDS: usize = 4;
 /// What bits may weigh, of what they do.
 const HEAVIEST: f32 = 4.0;
 /// Octaves of a step: what a frame may be off by, and what is left as a margin.
-const CLOSE: f64 = 0.004;
-const MARGIN: f64 = 0.001;
+const CLOSE: f64 = 0.003;
+const MARGIN: f64 = 0.0008;
 
 /// Octaves that a step has to be wider, by what it gave.
 fn octaves(wanted: Wanted, bits: f64, error: f64) -> f64 {
