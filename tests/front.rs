@@ -5,7 +5,7 @@ mod common;
 use common::{Random, data_sets, gaussian};
 use fewbits::{
     Compressor, Effort, Element, Error, ErrorStats, Frame, Limits, NonFinite, Target, allocate, bf16, bits_per_value,
-    compress, decompress, decompress_within, f16,
+    compress, decode_range, decompress, decompress_within, f16,
 };
 
 /// Student's t with 4 degrees of freedom.
@@ -340,4 +340,34 @@ fn budgets_are_met_and_well_spent() {
     assert!(matches!(allocate(&[(&[f32::NAN][..], &[][..])], 100), Err(Error::NonFinite { index: 0 })));
     assert!(allocate::<f32>(&[], 0).unwrap().is_empty());
     assert!(allocate(&[(&[1.0_f32, 2.0][..], &[3][..])], 100).is_err());
+}
+
+#[test]
+fn chunks_are_as_long_as_asked_for() {
+    let values = gaussian(40_000, 41);
+    let compressed = Compressor::new(Target::BitsPerValue(5.0)).chunk_len(8192).compress(&values).unwrap();
+    assert_eq!(Frame::parse(compressed.as_bytes()).unwrap().chunk_len(), 8192);
+    let all: Vec<f32> = decompress(compressed.as_bytes()).unwrap();
+    assert_eq!(decode_range::<f32>(compressed.as_bytes(), 20_000..20_100).unwrap(), all[20_000..20_100]);
+}
+
+/// A hundredth of the error where it weighs a hundred times as much.
+#[test]
+fn errors_follow_weights() {
+    let (rows, columns) = (300, 40);
+    let values = gaussian(rows * columns, 42);
+    let weights: Vec<f32> = (0..columns).map(|column| if column % 2 == 0 { 100.0 } else { 1.0 }).collect();
+    let weighted = Compressor::new(Target::BitsPerValue(5.0)).shape(&[rows, columns]).weights(1, &weights);
+    let restored: Vec<f32> = decompress(weighted.compress(&values).unwrap().as_bytes()).unwrap();
+    let mut errors = [0.0, 0.0];
+    for (i, (x, y)) in values.iter().zip(&restored).enumerate() {
+        errors[i % columns % 2] += f64::from(x - y).powi(2);
+    }
+    let ratio = errors[1] / errors[0];
+    assert!((80.0..125.0).contains(&ratio), "{ratio}");
+    for wrong in [&weights[1..], &[0.0; 40], &[f32::NAN; 40]] {
+        let compressor = Compressor::new(Target::BitsPerValue(5.0)).shape(&[rows, columns]).weights(1, wrong);
+        assert!(compressor.compress(&values).is_err());
+    }
+    assert!(Compressor::new(Target::BitsPerValue(5.0)).weights(1, &weights).compress(&values).is_err());
 }

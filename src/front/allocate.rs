@@ -137,7 +137,8 @@ impl<'a, T: Element> Part<'a, T> {
             (compressor.compress(self.values).map_or(usize::MAX, |found| found.as_bytes().len()), target)
         } else {
             let wanted = Wanted::Bits(self.bits);
-            let weighing = Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), Effort::Default, wanted)?;
+            let weighing =
+                Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), Effort::Default, 1 << 18, wanted)?;
             let tried = weighing.try_width(width, 1.0, self.density, wanted)?;
             self.density = tried.as_ref().map(|tried| (tried.density, width));
             let bytes = tried.map_or(usize::MAX, |tried| (tried.bits * self.values.len() as f64 / 8.0) as usize + 1);

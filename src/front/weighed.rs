@@ -21,13 +21,11 @@ use crate::{
     quantizer::{Quantizer, Trellis, TrellisQuantizer},
     target::Target,
     then::Then,
-    transform::Transform,
+    transform::{StandardizeTransform, Transform, TransformExt},
 };
 use alloc::{borrow::Cow, boxed::Box, format, vec, vec::Vec};
 use core::f64::consts::{LN_2, LN_10};
 
-/// Where chunks end, and trellises begin anew.
-const CHUNK: usize = 1 << 18;
 /// What a frame has besides stages and payload, and a chunk.
 const FRAME: f64 = 24.0;
 const PER_CHUNK: f64 = 8.0;
@@ -42,6 +40,8 @@ pub(super) enum Wanted {
 
 /// Values, what becomes of them, and what is known of that.
 pub(super) struct Weighing<'a> {
+    /// What stands in front of the plan.
+    weighting: Option<StandardizeTransform>,
     coefficients: Cow<'a, [f32]>,
     plan: Plan,
     shape: Vec<usize>,
@@ -74,6 +74,11 @@ impl Compressor {
         let mut wide = vec![0.0; finite.len()];
         T::widen_into(finite, &mut wide)?;
         let Some(wanted) = self.wanted(values.len(), present)? else { return Ok(None) };
+        let weighting = self.weighting()?;
+        if let Some(weighting) = &weighting {
+            let unweighted = wide.clone();
+            weighting.forward_into(&unweighted, &mut wide)?;
+        }
         let shape: Vec<usize> = self.shape.iter().copied().filter(|&n| n > 1).collect();
         let goal = match wanted {
             Wanted::Bits(bits) => Goal::Bits(bits),
@@ -81,7 +86,8 @@ impl Compressor {
             Wanted::Error(error) => Goal::Width(exp(0.5 * ln((error * 15.4).max(f64::MIN_POSITIVE)))),
         };
         let plan = if wide.len() < 256 { Plan::plain() } else { Plan::best(&wide, &shape, goal)? };
-        let weighing = Weighing::new(&wide, plan, shape, self.effort, wanted)?;
+        let mut weighing = Weighing::new(&wide, plan, shape, self.effort, self.chunk(), wanted)?;
+        weighing.weighting = weighting;
         let mut width = goal.width(&weighing.coefficients);
         let mut density = None;
         let mut best: Option<Compressed> = None;
@@ -201,6 +207,7 @@ impl<'a> Weighing<'a> {
         plan: Plan,
         shape: Vec<usize>,
         effort: Effort,
+        chunk: usize,
         wanted: Wanted,
     ) -> Result<Self> {
         let coefficients = plan.coefficients(values, &shape)?;
@@ -209,15 +216,15 @@ impl<'a> Weighing<'a> {
         let side = classes.parts().iter().map(|(_, levels)| side_bytes(levels) as f64 + 4.0).sum();
         // States of lanes are to take at most a thousandth.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
-        let affordable = (bits.min(16.0) * values.len().min(CHUNK) as f64 / 32_000.0) as usize;
+        let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;
         let lanes = 1 << affordable.clamp(1, 32).ilog2();
         let block = plan
             .transforms(&shape)?
             .iter()
             .fold(32, |block, transform| joint_block(block, block, transform.block().max(1)));
-        let period = CHUNK.checked_next_multiple_of(block).unwrap_or(CHUNK);
+        let period = chunk.checked_next_multiple_of(block).unwrap_or(block);
         let automaton = Automaton::trellis(effort.states())?.lanes(lanes)?.period(period)?;
-        Ok(Self { coefficients, plan, shape, classes, automaton, scale, side })
+        Ok(Self { weighting: None, coefficients, plan, shape, classes, automaton, scale, side })
     }
 
     /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
@@ -267,7 +274,7 @@ impl<'a> Weighing<'a> {
             error += sum;
         }
         let count = codes.len() as f64;
-        let chunks = (count / CHUNK as f64) as usize as f64 + 1.0;
+        let chunks = (count / automaton.block().max(1 << 12) as f64) as usize as f64 + 1.0;
         let overhead = FRAME + self.side + chunks * (PER_CHUNK + 4.0 * automaton.lane_count() as f64);
         let bits = (fit.bits + 8.0 * overhead) / count;
         Ok(Some(Tried { quantizer, codec: fit.codec, density: fit.density, bits, error: error / count }))
@@ -278,6 +285,9 @@ impl<'a> Weighing<'a> {
         for transform in self.plan.transforms(&self.shape)?.into_iter().rev() {
             let transform: Box<dyn Transform> = transform;
             quantizer = Box::new(Then::new(transform, quantizer));
+        }
+        if let Some(weighting) = &self.weighting {
+            quantizer = Box::new(Then::new(weighting.clone(), quantizer));
         }
         Ok(Coded::new(quantizer, tried.codec))
     }

@@ -130,7 +130,7 @@ impl StandardizeTransform {
         Self::stored(groups, DType::F32, means, scales)
     }
 
-    fn stored(groups: Groups, stored_as: DType, means: Vec<f32>, scales: Vec<f32>) -> Result<Self> {
+    pub(crate) fn stored(groups: Groups, stored_as: DType, means: Vec<f32>, scales: Vec<f32>) -> Result<Self> {
         if means.is_empty() && scales.is_empty() && groups.count() > 0 {
             let remedy = "values would stay what they are; pass means, scales or both";
             return Err(Error::Unsuited { setting: "a standardizing transform without means and scales", remedy });
