@@ -19,10 +19,10 @@ use alloc::{borrow::Cow, boxed::Box, string::String, vec, vec::Vec};
 use core::{f64::consts::LN_2, fmt::Write};
 
 /// Values that plans are compared on, about.
-const SAMPLE: usize = 1 << 17;
+const SAMPLE: usize = 1 << 16;
 /// The longest blocks of cosine transforms: of rows, of columns, and of both.
 const LINE: usize = 128;
-const DOWN: usize = 64;
+const DOWN: [usize; 2] = [32, 128];
 const TILE: usize = 16;
 
 /// Bits per value that a transform has to save: estimates are about as good.
@@ -34,9 +34,9 @@ enum Shift {
     None,
     /// Their mean is taken away.
     Mean(f32),
-    /// Cosine transforms along the last axis, the one before it, or both.
+    /// Cosine transforms along the last axis, the one before it in blocks of so many, or both.
     Across,
-    Down,
+    Down(usize),
     Tiles,
 }
 
@@ -85,7 +85,7 @@ impl Plan {
             }
             Shift::Across if axes < 2 || shape[axes - 1].is_multiple_of(LINE) => vec![Box::new(Dct::new(LINE)?)],
             Shift::Across => vec![along(LINE, axes - 1)?],
-            Shift::Down => vec![along(DOWN, axes - 2)?],
+            Shift::Down(block) => vec![along(block, axes - 2)?],
             Shift::Tiles => vec![along(TILE, axes - 1)?, along(TILE, axes - 2)?],
         })
     }
@@ -113,7 +113,7 @@ impl Plan {
             Shift::None => "values",
             Shift::Mean(_) => "deviations from the mean",
             Shift::Across => "cosine transform",
-            Shift::Down => "cosine transform of columns",
+            Shift::Down(_) => "cosine transform of columns",
             Shift::Tiles => "cosine transform of two axes",
         });
         for (i, by) in self.by.iter().enumerate() {
@@ -134,6 +134,8 @@ impl Plan {
     pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal) -> Result<Self> {
         /// Estimates that are looked at more closely.
         const FINALISTS: usize = 3;
+        /// Bits per value that estimates may be wrong by.
+        const NEAR: f64 = 0.1;
         let (sample, sample_shape) = sample(values, shape);
         let kept = sample.len() as f64 / values.len().max(1) as f64;
         let mut width = goal.width(&sample);
@@ -166,12 +168,14 @@ impl Plan {
             }
             width *= exp((least - wanted) * LN_2);
         }
+        let least = plans.first().map_or(0.0, |plan| plan.0);
         // Tables of codes take any shape, densities of classes do not.
         let shift = plans.first().map_or(Shift::None, |plan| plan.2.shift);
         let is_plain = |plan: &Self| plan.by.is_empty() && (plan.shift == shift || plan.shift == Shift::None);
         let mut best = (f64::INFINITY, Self::plain());
-        for (i, (_, side, plan, classes)) in plans.into_iter().enumerate() {
-            if i < FINALISTS || is_plain(&plan) {
+        for (i, (estimate, side, plan, classes)) in plans.into_iter().enumerate() {
+            let near = i < FINALISTS && estimate < least + NEAR;
+            if near || is_plain(&plan) {
                 let coefficients = plan.coefficients(&sample, &sample_shape)?;
                 let simple = if plan.shift == Shift::None { 0.0 } else { SLACK };
                 // Steps may be too fine or too wide to be one.
@@ -202,8 +206,8 @@ impl Plan {
                 let tile = [line(TILE), By::Column(place(width, TILE))];
                 vec![tile.to_vec(), with_slice(&tile)]
             }
-            Shift::Down => {
-                let line = line(DOWN);
+            Shift::Down(block) => {
+                let line = line(block);
                 vec![vec![line], vec![line, By::Column(width)], with_slice(&[line])]
             }
             Shift::Across => {
@@ -263,7 +267,7 @@ fn shifts(values: &[f32], shape: &[usize]) -> Vec<Shift> {
         shifts.push(Shift::Across);
     }
     if axes >= 2 && shape[axes - 2] >= 4 {
-        shifts.push(Shift::Down);
+        shifts.extend(DOWN.map(Shift::Down));
         if shape[axes - 1] >= 4 {
             shifts.push(Shift::Tiles);
         }
@@ -273,7 +277,10 @@ fn shifts(values: &[f32], shape: &[usize]) -> Vec<Shift> {
 
 /// Runs of neighbours along the first axis, evenly spaced, and their shape.
 fn sample<'v>(values: &'v [f32], shape: &[usize]) -> (Cow<'v, [f32]>, Vec<usize>) {
-    let (slice, run) = if shape.len() < 2 { (1, 4096) } else { (shape[1..].iter().product(), TILE) };
+    let slice: usize = shape.iter().skip(1).product();
+    // Long enough for what neighbours have in common, and for whole blocks.
+    let run =
+        if shape.len() < 2 { 4096 } else { (SAMPLE / 2 / slice.max(1)).clamp(DOWN[0], DOWN[1]) / DOWN[0] * DOWN[0] };
     let step = slice * run;
     let runs = values.len() / step;
     let wanted = SAMPLE.div_ceil(step).max(2);

@@ -50,8 +50,8 @@ pub struct ContextRans {
     written: bool,
 }
 
-/// Without [`ContextRans::written`], tables are written if there are at most so many.
-const FEW_TABLES: usize = 4;
+/// Without [`ContextRans::written`], tables are written if there are at most so many classes.
+const FEW_CLASSES: usize = 4;
 
 impl ContextRans {
     /// For codes of this automaton, without groups.
@@ -109,7 +109,7 @@ impl ContextRans {
         let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last)?;
         // What rounding to frequencies adds.
         let bits = bits + 0.002 * codes.len() as f64;
-        if self.written || pairs.len() <= FEW_TABLES {
+        if self.written || classes.count() <= FEW_CLASSES {
             let width = bits_of(last);
             let tables: Vec<Table> =
                 pairs.iter().map(|pairs| Table::of_bits(pairs, width, BITS)).collect::<Result<_>>()?;
