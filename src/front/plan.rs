@@ -72,6 +72,14 @@ impl Plan {
         Self { shift: Shift::None, by: Vec::new() }
     }
 
+    pub(super) fn has_classes(&self) -> bool {
+        !self.by.is_empty()
+    }
+
+    pub(super) fn without_classes(&self) -> Self {
+        Self { by: Vec::new(), ..self.clone() }
+    }
+
     /// The transforms, of which values meet the first one first.
     pub(super) fn transforms(&self, shape: &[usize]) -> Result<Vec<Box<dyn Transform>>> {
         let axes = shape.len();

@@ -62,6 +62,13 @@ pub(super) struct Tried {
     error: f64,
 }
 
+impl Tried {
+    /// Bits, and those that the error is worth.
+    fn cost(&self) -> f64 {
+        self.bits + 0.5 * ln(self.error.max(f64::MIN_POSITIVE)) / LN_2
+    }
+}
+
 impl Compressor {
     /// The frame with the least error that is small enough, or the smallest with an error small enough, and whether there is
     /// nothing in between; none if there is none of this kind.
@@ -86,9 +93,21 @@ impl Compressor {
             Wanted::Error(error) => Goal::Width(exp(0.5 * ln((error * 15.4).max(f64::MIN_POSITIVE)))),
         };
         let plan = if wide.len() < 256 { Plan::plain() } else { Plan::best(&wide, &shape, goal)? };
-        let mut weighing = Weighing::new(&wide, plan, shape, self.effort, self.chunk(), wanted)?;
+        let weigh = |plan: Plan| Weighing::new(&wide, plan, shape.clone(), self.effort, self.chunk(), wanted);
+        let mut weighing = weigh(plan.clone())?;
+        let width = goal.width(&weighing.coefficients);
+        let mut first = weighing.try_width(width, 1.0, None, wanted)?;
+        // Densities of classes may not be those of codes, tables always are.
+        if plan.has_classes() {
+            let all = weigh(plan.without_classes())?;
+            let tried = all.try_width(width, 1.0, None, wanted)?;
+            let cost = |tried: &Option<Tried>| tried.as_ref().map_or(f64::INFINITY, Tried::cost);
+            if cost(&tried) < cost(&first) {
+                (weighing, first) = (all, tried);
+            }
+        }
         weighing.weighting = weighting;
-        let mut width = goal.width(&weighing.coefficients);
+        let mut width = width;
         let mut density = None;
         let mut best: Option<Compressed> = None;
         let (mut fine, mut coarse) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -97,7 +116,11 @@ impl Compressor {
         // A small size is met as closely as a large one.
         let part = if let Wanted::Bits(bits) = wanted { bits.clamp(0.02, 1.0) } else { 1.0 };
         for round in 0..MOST_ROUNDS {
-            let Some(tried) = weighing.try_width(width, weight, density, wanted)? else { break };
+            let tried = match first.take() {
+                Some(tried) => Some(tried),
+                None => weighing.try_width(width, weight, density, wanted)?,
+            };
+            let Some(tried) = tried else { break };
             density = Some((tried.density, width));
             let at = ln(width) / LN_2;
             // Octaves that the step should be wider, as estimated.
