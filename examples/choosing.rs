@@ -5,9 +5,10 @@
 //! Every figure is that of a whole frame, decoded again.
 
 use fewbits::{
-    Affine, Blocks, Candidates, Codebook, Coded, Compand, Difference, ErrorBound, ErrorStats, Fit, Frame, Grid,
-    Hadamard, KMeans, Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, Result,
-    Rounding, Scale, ScaleRule, ScaleType, Seed, Standardize, Target, Then, Uniform, bits_per_value,
+    Affine, Automaton, Blocks, Candidates, Codebook, Coded, Compand, ContextRans, Difference, ErrorBound, ErrorStats,
+    Fit, Frame, Grid, Groups, Hadamard, KMeans, Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer,
+    QuantizerExt, Range, Rans, Result, Rounding, Scale, ScaleRule, ScaleType, Seed, Standardize, Target, Then, Trellis,
+    Uniform, bits_per_value,
 };
 
 const ROWS: usize = 512;
@@ -75,6 +76,16 @@ fn main() -> Result<()> {
     for bits in [5, 6, 7, 8] {
         let coded = Coded::new(Uniform::new(bits), Rans::new()).fit(&weights)?;
         pipeline(&format!("{bits}, one scale, entropy coded"), &coded, &weights)?;
+    }
+    for states in [1, 8, 64, 256] {
+        let automaton = Automaton::trellis(states)?;
+        for width in [0.0124, 0.0496] {
+            // With two sides a step is half as wide.
+            let trellis = Trellis::new(width / automaton.sides() as f32).automaton(automaton);
+            let contexts = ContextRans::new(automaton).by(Groups::axis(&SHAPE, 0)?);
+            let coded = Coded::new(trellis, contexts).fit(&weights)?;
+            pipeline(&format!("trellis of {states} states, contexts by row"), &coded, &weights)?;
+        }
     }
     let torch = Affine::torch_symmetric(Grid::I8).per_axis(&SHAPE, 0).fit(&weights)?;
     pipeline("8, torch symmetric, per row", &Coded::packed(torch), &weights)?;

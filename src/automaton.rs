@@ -70,12 +70,13 @@ impl Automaton {
         Ok(Self { lanes, ..self })
     }
 
-    /// With another period: a multiple of 32 values. Pieces of an array start at multiples of it.
+    /// With another period: a multiple of 32 values. Pieces of an array start at multiples of it. One state has none.
     pub fn period(self, values: usize) -> Result<Self> {
         if values == 0 || !values.is_multiple_of(LANES) {
             return Err(Error::Setting { name: "period", value: values as f64, allowed: "a multiple of 32 values" });
         }
-        Ok(Self { period: values, ..self })
+        let period = if self.states > 1 { values } else { self.period };
+        Ok(Self { period, ..self })
     }
 
     /// Number of states.
@@ -121,7 +122,7 @@ impl Automaton {
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
-        out.u8(self.states.ilog2() as u8 | self.lanes.ilog2() as u8 * 16);
+        out.u8(self.states.ilog2() as u8 | (self.lanes.ilog2() as u8) << 4);
         if self.states > 1 {
             out.varint((self.period / LANES) as u64);
         }

@@ -86,9 +86,4 @@ impl Classes {
     pub(crate) fn check(&self, start: usize, len: usize) -> Result<()> {
         self.parts.iter().try_for_each(|(groups, _)| groups.check(start, len))
     }
-
-    /// Whether `values` values are whole rows of all groups.
-    pub(crate) fn check_len(&self, values: usize) -> Result<()> {
-        self.parts.iter().try_for_each(|(groups, _)| groups.check_len(values))
-    }
 }

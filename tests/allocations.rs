@@ -72,7 +72,7 @@ fn fitted_stages_allocate_nothing() {
     let values: Vec<f32> = (0..LEN).map(|i| (i as f32 * 0.37).sin() * 3.0).collect();
     let halves: Vec<f16> = values.iter().map(|&x| f16::from_f32(x)).collect();
     let brains: Vec<bf16> = values.iter().map(|&x| bf16::from_f32(x)).collect();
-    for case in quantizers().into_iter().chain(shaped_quantizers([100, 10, 10])) {
+    for case in quantizers().into_iter().chain(shaped_quantizers([100, 10, 10])).filter(|case| !case.paths) {
         let Ok(quantizer) = (case.fit)(&values) else { continue };
         check(&values, &*quantizer);
         check(&halves, &*quantizer);

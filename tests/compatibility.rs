@@ -8,10 +8,11 @@ mod common;
 
 use common::{gaussian, orthonormal};
 use fewbits::{
-    Affine, AffineQuantizer, BitPack, Blocks, ByteShuffle, Code, Codebook, Coded, Compand, DType, Dct, Describe,
-    Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Hadamard, KMeans, Limits, Lossless, Masked,
-    Minifloat, NonFinite, PcaTransform, Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, RansCodec, Rounding,
-    Scale, ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16, f16, rans::Table,
+    Affine, AffineQuantizer, Automaton, BitPack, Blocks, ByteShuffle, Code, Codebook, Coded, Compand, Compressor,
+    ContextRans, DType, Dct, Describe, Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Groups,
+    Hadamard, KMeans, Limits, Lossless, Masked, Minifloat, NonFinite, PcaTransform, Pipeline, Quantile, Quantizer,
+    QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType, Seed, Standardize, Target, Then, Trellis,
+    Uniform, ZigZag, bf16, f16, rans::Table,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -144,6 +145,97 @@ fn chunked_principal(values: &[f16]) -> Vec<u8> {
 fn masked<T: Element>(values: &[T], chunk_len: usize) -> Vec<u8> {
     let pipeline = Masked::new(NonFinite::keep().missing(-9999.0), Blocks::uniform(6, 5).unwrap());
     FrameWriter::new(&pipeline).chunk_len(chunk_len).encode(values).unwrap()
+}
+
+/// Levels on a path, and a table for each side; or those of a density, where that is smaller.
+fn trellis<T: Element>(values: &[T], step: f32, automaton: Automaton, chunk_len: usize) -> Vec<u8> {
+    let settings = Coded::new(Trellis::new(step).automaton(automaton), ContextRans::new(automaton));
+    FrameWriter::new(&settings.fit(values).unwrap()).chunk_len(chunk_len).encode(values).unwrap()
+}
+
+fn automaton(states: u16, lanes: usize, period: usize) -> Automaton {
+    Automaton::trellis(states).unwrap().lanes(lanes).unwrap().period(period).unwrap()
+}
+
+/// Rows of very different sizes, and one step for all, cut within a row.
+fn contexts_of_rows(values: &[f32]) -> Vec<u8> {
+    let values = uneven(values);
+    let rows = Groups::blocks(20, values.len()).unwrap();
+    let codec = ContextRans::new(Automaton::memoryless().lanes(2).unwrap()).by(rows);
+    let pipeline = Coded::new(Trellis::new(0.4), codec).fit(&values).unwrap();
+    FrameWriter::new(&pipeline).chunk_len(330).encode(&values).unwrap()
+}
+
+fn uneven(values: &[f32]) -> Vec<f32> {
+    let sizes = [1.0, 8.0, 3.0, 0.3, 20.0, 1.5, 60.0];
+    let value = |(i, x): (usize, &f32)| x * sizes[i / 20 % 7] * sizes[i % 20 % 3];
+    values.iter().enumerate().map(value).collect()
+}
+
+/// Rows and columns of bf16, whose classes a trellis has too; levels packed and entropy coded.
+fn contexts_of_rows_and_columns(values: &[f32]) -> Vec<u8> {
+    let values: Vec<bf16> = uneven(values).into_iter().map(bf16::from_f32).collect();
+    let automaton = automaton(8, 4, 480);
+    let groups = [Groups::blocks(20, values.len()).unwrap(), Groups::axis(&[20], 0).unwrap()];
+    let codec = ContextRans::new(automaton).by(groups[0]).by(groups[1]);
+    let pipeline = Coded::new(Trellis::new(0.5).automaton(automaton), codec).fit(&values).unwrap();
+    FrameWriter::new(&pipeline).chunk_len(960).encode(&values).unwrap()
+}
+
+/// Tables for few classes of a bimodal distribution.
+fn contexts_written() -> Vec<u8> {
+    let value = |(i, x): (usize, f32)| if i / 500 % 2 == 0 { x.signum() } else { 0.8 * x.signum() } + 0.01 * x;
+    let values: Vec<f32> = gaussian(4000, 91).into_iter().enumerate().map(value).collect();
+    let automaton = automaton(8, 4, 1 << 18);
+    let codec = ContextRans::new(automaton).by(Groups::blocks(500, values.len()).unwrap()).written();
+    Frame::encode(&Coded::new(Trellis::new(0.02).automaton(automaton), codec).fit(&values).unwrap(), &values).unwrap()
+}
+
+/// Many small blocks, whose levels are entropy coded.
+fn contexts_of_blocks() -> Vec<u8> {
+    let values = gaussian(4000, 92);
+    let automaton = automaton(8, 1, 1 << 18);
+    let codec = ContextRans::new(automaton).by(Groups::blocks(4, values.len()).unwrap());
+    Frame::encode(&Coded::new(Trellis::new(0.5).automaton(automaton), codec).fit(&values).unwrap(), &values).unwrap()
+}
+
+/// Classes for which the automaton stands still, which is known to the front door alone.
+fn idle_classes() -> Vec<u8> {
+    let scale = |i: usize| 2.0_f32.powi((i / 64 % 8) as i32) * 2.0_f32.powi((i % 8) as i32 / 2);
+    let values: Vec<f32> = gaussian(64 * 64, 97).into_iter().enumerate().map(|(i, x)| x * scale(i)).collect();
+    let compressed = Compressor::new(Target::BitsPerValue(1.5)).shape(&[64, 64]).compress(&values).unwrap();
+    assert!(compressed.report().method.contains("contexts by row"), "{}", compressed.report().method);
+    compressed.into_bytes()
+}
+
+/// Few values far from all others, and a fine step: escapes, and symbols without their lowest bits.
+fn trellis_escaped(values: &[f32], step: f32, lanes: usize) -> Vec<u8> {
+    let far = |(i, x): (usize, &f32)| if i % 90 == 17 { 300.0 * x } else { *x };
+    trellis(&values.iter().enumerate().map(far).collect::<Vec<_>>(), step, automaton(8, lanes, 512), 2000)
+}
+
+/// Fitted to other values, so that the stream is packed.
+fn trellis_packed(values: &[f32]) -> Vec<u8> {
+    let automaton = automaton(64, 8, 64);
+    let fitted = Trellis::new(0.01).automaton(automaton).fit(&[8.0_f32, -8.0]).unwrap();
+    let still = Trellis::new(0.01).automaton(automaton).fit(&[0.0_f32; 500]).unwrap();
+    let codes = still.quantize(&[0.0_f32; 500]).unwrap();
+    let codec = ContextRans::new(automaton).fit_below(&codes, fitted.level_count()).unwrap();
+    Frame::encode(&Coded::new(fitted, codec), values).unwrap()
+}
+
+fn trellis_behind_cosines(values: &[f16]) -> Vec<u8> {
+    let automaton = automaton(8, 2, 96);
+    let settings = Then::new(Dct::new(16).unwrap(), Trellis::new(0.3).automaton(automaton));
+    let pipeline = Coded::new(settings, ContextRans::new(automaton)).fit(values).unwrap();
+    FrameWriter::new(&pipeline).chunk_len(192).encode(values).unwrap()
+}
+
+/// Fitted to something.
+fn trellis_empty(values: &[f32]) -> Vec<u8> {
+    let automaton = automaton(8, 1, 32);
+    let settings = Coded::new(Trellis::new(0.1).automaton(automaton), ContextRans::new(automaton));
+    Frame::encode::<f32, _>(&settings.fit(values).unwrap(), &[]).unwrap()
 }
 
 /// Chunks one after another, with nothing known of those to come.
@@ -360,6 +452,21 @@ fn newest_of_composed() -> Vec<(&'static str, Vec<u8>)> {
         ("rans-14-bits-uniform-3", coded_14(&long)),
         ("rans-packed", coded_packed(&data)),
         ("rans-low-bits-uniform-14", coded_low_bits(&long)),
+        ("trellis-8", trellis(&gaussian(12_000, 94), 0.3, automaton(8, 32, 1 << 18), 1 << 18)),
+        ("trellis-64-tables-periods", trellis(&long, 0.4, automaton(64, 16, 96), 2000)),
+        ("trellis-256-f16-chunked", trellis(&halves, 0.2, automaton(256, 1, 32), 96)),
+        ("trellis-1-bf16", trellis(&brains, 0.1, Automaton::memoryless().lanes(4).unwrap(), 2000)),
+        ("trellis-8-escaped", trellis_escaped(&long, 0.05, 1)),
+        ("trellis-8-escaped-low-bits", trellis_escaped(&long, 1e-3, 8)),
+        ("contexts-blocks-coded-levels", contexts_of_blocks()),
+        ("contexts-written-tables", contexts_written()),
+        ("trellis-64-packed", trellis_packed(&data)),
+        ("trellis-8-largest-f32", trellis(&extremes, 1e38, automaton(8, 1, 32), 2000)),
+        ("trellis-8-empty", trellis_empty(&data)),
+        ("dct-16-trellis-8-f16-chunked", trellis_behind_cosines(&halves)),
+        ("contexts-rows-chunked", contexts_of_rows(&long)),
+        ("contexts-rows-columns-bf16-chunked", contexts_of_rows_and_columns(&gaussian(2000, 93))),
+        ("contexts-rows-columns-idle", idle_classes()),
         ("bits-f32", Frame::encode(&Lossless.fit(&long).unwrap(), &long).unwrap()),
         ("bits-f16-chunked", bits(&halves, &halves)),
         ("bits-bf16-chunked", bits(&long.iter().map(|&x| bf16::from_f32(x)).collect::<Vec<_>>(), &brains)),

@@ -10,9 +10,9 @@ mod mend;
 use alloc::{Counting, peak_bytes};
 use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
 use fewbits::{
-    BitPack, Blocks, Codec, Coded, Dct, Describe, Difference, Element, Error, ErrorBound, ErrorKind, Fit, Frame,
-    FrameStreamDecoder, FrameWriter, Limits, Lossless, PcaTransform, Pipeline, PipelineExt, Quantizer, Restore,
-    ScaleType, Then, Uniform, UniformQuantizer, bf16, f16,
+    Automaton, BitPack, Blocks, Codec, Coded, ContextRans, Dct, Describe, Difference, Element, Error, ErrorBound,
+    ErrorKind, Fit, Frame, FrameStreamDecoder, FrameWriter, Groups, Limits, Lossless, PcaTransform, Pipeline,
+    PipelineExt, Quantizer, Restore, ScaleType, Then, Trellis, Uniform, UniformQuantizer, bf16, f16,
 };
 use mend::mend;
 
@@ -61,6 +61,15 @@ fn frames() -> Vec<Vec<u8>> {
     for blocks in [Blocks::uniform(2, 16).unwrap(), Blocks::uniform(9, 7).unwrap().scale_type(ScaleType::E8M0)] {
         frames.push(FrameWriter::new(&blocks).chunk_len(35).encode(&data).unwrap());
         frames.push(Frame::encode(&blocks, &halves).unwrap());
+    }
+    for (states, lanes) in [(1, 2), (8, 1), (64, 4)] {
+        let automaton = Automaton::trellis(states).unwrap().lanes(lanes).unwrap().period(32).unwrap();
+        let settings = Coded::new(Trellis::new(0.2).automaton(automaton), ContextRans::new(automaton));
+        frames.push(FrameWriter::new(&settings.fit(&data).unwrap()).chunk_len(32).encode(&data).unwrap());
+        let rows = Groups::blocks(10, 60).unwrap();
+        let codec = settings.codec.by(rows).by(Groups::axis(&[5], 0).unwrap());
+        let settings = Coded::new(settings.quantizer, codec);
+        frames.push(Frame::encode(&settings.fit(&halves).unwrap(), &halves).unwrap());
     }
     frames.push(FrameWriter::new(&Lossless.fit(&data).unwrap()).chunk_len(25).encode(&data).unwrap());
     let quantizer = Uniform::new(3).per_block(16).fit(&data).unwrap();
@@ -163,6 +172,10 @@ fn survive(mut bytes: Vec<u8>) -> bool {
     if bytes.contains(&0x41) {
         // Tables of an entropy coder: 8 bytes for each of 2^14 slots, and 16 for each of 1,024 codes in a row.
         earned += 4 * (8 << 14) + (16 << 10);
+    }
+    if bytes.contains(&0x42) {
+        // 64 classes of two sides: 8 bytes for each of 2^12 slots, and 24 for each of 770 symbols in a row.
+        earned += 128 * ((8 << 12) + 24 * 770);
     }
     assert!(peak <= earned, "{peak} bytes for {} bytes: {result:?}", bytes.len());
     // Parameters alone, from the same bytes.

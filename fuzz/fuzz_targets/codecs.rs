@@ -28,7 +28,7 @@ where
     let level_count = below.max(1);
     let sample: Vec<C> = (0..len as u32).map(|i| C::from_u32(i * i * step % level_count)).collect();
     let Ok(codec) = codec(u, level_count, &sample) else { return };
-    let (start, count) = (8 * usize::from(byte(u)), usize::from(u.arbitrary::<u16>().unwrap_or(0)) % 1200);
+    let (start, count) = (32 * usize::from(byte(u)), usize::from(u.arbitrary::<u16>().unwrap_or(0)) % 1200);
 
     // What the codec says it can hold comes back.
     let mut encoded = vec![0xa5; codec.max_encoded_len(sample.len())];

@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((count, sections, payload)) = split(data) else { return };
     let parameters = seal([&[0], sections].concat());
     // Tables of entropy coders and matrices of cosine transforms have a size of their own.
-    let earned = 64 * data.len() + (1 << 20);
+    let earned = 64 * data.len() + (8 << 20);
     let ((), peak) = peak_bytes(|| match choice % 8 {
         0 => drop(pipeline(&parameters, count, payload)),
         1 => drop(quantizer::<u8>(&parameters, count, payload)),

@@ -61,7 +61,9 @@ fn facts(frame: &Frame<'_>, byte_len: usize) -> (usize, bool) {
     while let Ok((tag, _)) = stages.next() {
         match tag {
             0x22 => earned += 92_160,
-            0x41 | 0x42 => earned += 300 << 10,
+            0x41 => earned += 300 << 10,
+            // 128 tables.
+            0x42 => earned += 7 << 20,
             0x11 => exact = true,
             0x12 => (exact, earned) = (true, earned + (600 << 10)),
             _ => {}

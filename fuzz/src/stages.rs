@@ -2,9 +2,10 @@
 
 use arbitrary::Unstructured;
 use fewbits::{
-    Affine, BitPack, Blocks, ByteShuffle, Code, Codebook, Codec, Coded, Compand, DType, Dct, Difference, Element,
-    ErrorBound, Fit, Grid, Hadamard, KMeans, Lossless, Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer,
-    QuantizerExt, Range, Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Uniform, ZigZag, bf16,
+    Affine, Automaton, BitPack, Blocks, ByteShuffle, Code, Codebook, Codec, Coded, Compand, ContextRans, DType, Dct,
+    Difference, Element, ErrorBound, Fit, Grid, Groups, Hadamard, KMeans, Lossless, Masked, Minifloat, NonFinite,
+    Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize,
+    Then, Trellis, Uniform, ZigZag, bf16,
 };
 
 /// A number below `n`; 0 where the input has ended.
@@ -40,13 +41,21 @@ where
 {
     let bits = (u32::BITS - level_count.saturating_sub(1).leading_zeros()).clamp(1, C::BITS);
     let kind = byte(u);
-    let plain: Box<dyn Codec<Code = C>> = match kind % 4 {
+    let plain: Box<dyn Codec<Code = C>> = match kind % 4 + 4 * u8::from(kind >> 5 == 7) {
         0 => Box::new(BitPack::new(bits)?),
         1 => {
             let codec = BitPack::<C>::new(bits.next_power_of_two().min(C::BITS))?;
             Box::new(codec.high_first().unwrap_or(codec))
         }
         2 => Box::new(Rans::new().levels(level_count).fit(sample)?),
+        4 | 5 => {
+            let columns = Groups::axis(&[2, 1 + below(u, 9)], 1)?;
+            let settings = ContextRans::new(Automaton::memoryless().lanes(1 << below(u, 6))?);
+            let settings = if kind % 4 == 0 { settings } else { settings.by(columns) };
+            Box::new(settings.fit_below(sample, level_count)?)
+        }
+        // The sample is on no path, so that it is packed; streams are not.
+        6 | 7 => Box::new(ContextRans::new(automaton(u)?.period(32)?).fit_below(&[], level_count)?),
         _ => Box::new(Rans::new().levels(level_count).fit(&sample[..sample.len() / 2])?),
     };
     let shape = [1 + below(u, 4), 1 + below(u, 40), 1 + below(u, 3)];
@@ -66,6 +75,35 @@ where
             Box::new(Then::new(ByteShuffle::new(level_count, shape[1] + 1)?, inner))
         }
         _ => plain,
+    })
+}
+
+/// Any automaton, with short periods.
+fn automaton(u: &mut Unstructured<'_>) -> Result<Automaton> {
+    let states = [1, 8, 64, 256][below(u, 4)];
+    Automaton::trellis(states)?.lanes(1 << below(u, 6))?.period(32 * (1 + below(u, 4)))
+}
+
+/// A path of levels, and contexts for its codes.
+fn trellis<T: Element>(u: &mut Unstructured<'_>, values: &[T]) -> Result<Box<dyn Pipeline>> {
+    let (automaton, kind, fine) = (automaton(u)?, byte(u), byte(u));
+    let mut wide = vec![0.0; values.len()];
+    T::widen_into(values, &mut wide)?;
+    let far = wide.iter().fold(f32::MIN_POSITIVE, |far, x| far.max(x.abs()));
+    let step = (far * 2.0_f32.powi(1 - i32::from(fine % 28))).clamp(f32::MIN_POSITIVE, f32::MAX);
+    let trellis = Trellis::new(step).automaton(automaton).lambda(f32::from(fine / 28) * 0.05);
+    let rows = Groups::blocks(1 + below(u, 40), values.len())?;
+    let columns = Groups::axis(&[1 + below(u, 20), 1 + below(u, 3)], 0)?;
+    let codec = ContextRans::new(automaton);
+    let codec = match kind % 4 {
+        0 => codec,
+        1 => codec.by(rows),
+        2 => codec.by(columns),
+        _ => codec.by(rows).by(columns),
+    };
+    Ok(match kind >> 2 & 3 {
+        0 => Box::new(Coded::new(Then::new(Dct::new(8)?, trellis), codec).fit(values)?),
+        _ => Box::new(Coded::new(trellis, codec).fit(values)?),
     })
 }
 
@@ -149,6 +187,7 @@ where
         0 => Box::new(Blocks::uniform(1 + u32::from(byte(u) % 16), 1 + below(u, 40))?.scale_type(scale_type(u))),
         1 => Box::new(Blocks::new(Codebook::nf4(), 1 + below(u, 40))?),
         2 => Box::new(Lossless.fit(values)?),
+        3 if byte(u) % 2 == 0 => trellis(u, if masked { &present } else { values })?,
         3 => {
             let wide = ErrorBound::max_abs_error(f64::from(byte(u)) * 1e-6).codes::<u32>().fit(&present[..])?;
             let codes = wide.quantize(&present)?;

@@ -1,7 +1,10 @@
 //! The cheapest path through an automaton: Viterbi's algorithm, all lanes at once.
 
-use crate::automaton::{Automaton, LANES};
-use alloc::{vec, vec::Vec};
+use crate::{
+    automaton::{Automaton, LANES},
+    error::Result,
+    memory::filled,
+};
 
 /// What a round of values costs in each lane.
 #[derive(Debug, Clone)]
@@ -38,14 +41,14 @@ fn sources<const STATES: usize>(automaton: Automaton) -> [[(u8, u8); 2]; STATES]
 /// Decides the lowest bits of all symbols: calls `branches` for each of `rounds`, and then `decide` with the side and the bit of
 /// each lane, from the last round to the first. `idle` says in which lanes the automaton stood still, where both are 0.
 ///
-/// Memory: an eighth of a byte for each state and value.
+/// Memory: an eighth of a byte for each state and value, with 8 lanes or more.
 pub(crate) fn viterbi(
     automaton: Automaton,
     rounds: usize,
     branches: impl FnMut(usize, &mut Branches),
     decide: impl FnMut(usize, [(u32, u32); LANES]),
     idle: impl Fn(usize, &mut [bool; LANES]),
-) {
+) -> Result<()> {
     // Rows are as wide as vectors are, or as there are lanes.
     match (automaton.states(), automaton.lane_count()) {
         (8, 32) => path::<8, 32>(automaton, rounds, branches, decide, idle),
@@ -66,9 +69,9 @@ fn path<const STATES: usize, const WIDTH: usize>(
     mut branches: impl FnMut(usize, &mut Branches),
     mut decide: impl FnMut(usize, [(u32, u32); LANES]),
     idle: impl Fn(usize, &mut [bool; LANES]),
-) {
+) -> Result<()> {
     let sources = sources::<STATES>(automaton);
-    let mut decisions: Vec<u8> = vec![0; rounds * (STATES / 8 * WIDTH)];
+    let mut decisions = filled::<u8>(rounds.saturating_mul(STATES / 8 * WIDTH))?;
     // Every lane starts in state 0.
     let mut costs = [[1e30_f32; WIDTH]; STATES];
     costs[0] = [0.0; WIDTH];
@@ -106,6 +109,7 @@ fn path<const STATES: usize, const WIDTH: usize>(
         }
         decide(round, bits);
     }
+    Ok(())
 }
 
 /// One round: costs of all states after it, and for each which of two sources is cheaper.

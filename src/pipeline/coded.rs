@@ -89,6 +89,10 @@ where
             }
             codec = fit(&quantizer)?;
         }
+        // What a pipeline knows that is restored from its bytes.
+        if let Some(rates) = codec.rates() {
+            quantizer.set_rates(rates);
+        }
         Ok(Coded::new(quantizer, codec))
     }
 

@@ -84,8 +84,12 @@ impl<T: Element> Fit<T> for Trellis {
             let allowed = "a positive number from 1.2e-38 on";
             return Err(Error::Setting { name: "step", value: step.into(), allowed });
         }
-        if !(lambda >= 0.0 && lambda.is_finite()) {
-            return Err(Error::Setting { name: "lambda", value: lambda.into(), allowed: "0 or more, and finite" });
+        // Costs of whole paths are far below those of states that cannot be.
+        if !(0.0..=1e6).contains(&lambda) {
+            return Err(Error::Setting { name: "lambda", value: lambda.into(), allowed: "0 to 10^6" });
+        }
+        if data.is_empty() {
+            return Err(Error::Empty);
         }
         let (mut low, mut high) = (0.0_f32, 0.0_f32);
         let mut wide = false;
@@ -199,7 +203,7 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
             }
             let choice = Choice::new(self, values, &classes);
             if self.automaton.states() > 1 {
-                choice.path(codes, self.automaton);
+                choice.path(codes, self.automaton)?;
             } else {
                 choice.each(codes);
             }
@@ -346,13 +350,16 @@ impl<'a> Choice<'a> {
     }
 
     /// The cheapest path of each lane.
-    fn path<C: Code>(&self, codes: &mut [C], automaton: Automaton) {
+    fn path<C: Code>(&self, codes: &mut [C], automaton: Automaton) -> Result<()> {
         let any_idle = self.rates.is_some_and(|rates| rates.classes.idle() > 0);
         let rounds = self.values.len().div_ceil(self.lanes);
         let branches = |round: usize, branches: &mut Branches| {
             let from = round * self.lanes;
             let values = &self.values[from..self.values.len().min(from + self.lanes)];
-            branches.any_idle = false;
+            // Lanes that have ended are where they were, at no cost.
+            branches.any_idle = values.len() < self.lanes;
+            branches.idle[values.len()..].fill(true);
+            branches.idle_cost[values.len()..].fill(0.0);
             for (lane, &x) in values.iter().enumerate() {
                 let class = self.class(from + lane);
                 let pairs = [self.pair(x, 0, class), self.pair(x, 1, class)];
@@ -378,14 +385,12 @@ impl<'a> Choice<'a> {
             }
         };
         let idle = |round: usize, still: &mut [bool; LANES]| {
-            if any_idle {
-                let from = round * self.lanes;
-                for (lane, still) in still[..self.lanes].iter_mut().enumerate() {
-                    *still = self.is_idle(from + lane);
-                }
+            let from = round * self.lanes;
+            for (lane, still) in still[..self.lanes].iter_mut().enumerate() {
+                *still = from + lane >= self.values.len() || (any_idle && self.is_idle(from + lane));
             }
         };
-        viterbi(automaton, rounds, branches, decide, idle);
+        viterbi(automaton, rounds, branches, decide, idle)
     }
 }
 
@@ -410,15 +415,15 @@ impl<C: Code> Restore for TrellisQuantizer<C> {
                 return corrupt("step of a trellis quantizer", step.to_bits().into());
             }
             let number = unzigzag(first).saturating_mul(4);
-            if number.abs() > FARTHEST {
+            if !(-FARTHEST..=FARTHEST).contains(&number) {
                 return corrupt("first level", first);
             }
             // Two symbols of each side at least, so that both neighbours of a value exist.
-            let count = i64::try_from(level_count).ok().filter(|&count| count >= 6 && count % 2 == 0);
-            match count.filter(|&count| number + count - 1 <= FARTHEST) {
-                Some(count) => Ok((automaton, step, number, count as u32)),
-                None => corrupt("levels", level_count),
+            let most = (FARTHEST - number + 1).cast_unsigned();
+            if !(6..=most).contains(&level_count) || level_count % 2 == 1 {
+                return corrupt("levels", level_count);
             }
+            Ok((automaton, step, number, level_count as u32))
         })?;
         Self::new(step, first, level_count, automaton)
     }

@@ -4,9 +4,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each law uses a part of this")]
 
 use fewbits::{
-    Affine, BitPack, ByteShuffle, Codebook, Codec, Compand, DType, Dct, Difference, Error, ErrorBound, Fit, Grid,
-    Hadamard, KMeans, Minifloat, Quantile, Quantizer, Range, Rans, Result, Rounding, Scale, ScaleType, Seed,
-    Standardize, Then, Uniform, ZigZag, f16,
+    Affine, Automaton, BitPack, ByteShuffle, Codebook, Codec, Compand, ContextRans, DType, Dct, Describe, Difference,
+    Error, ErrorBound, Fit, Grid, Groups, Hadamard, KMeans, Minifloat, Quantile, Quantizer, Range, Rans, Restore,
+    Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Trellis, TrellisQuantizer, Uniform, ZigZag, f16,
 };
 
 pub type AnyQuantizer = Box<dyn Quantizer<Code = u16>>;
@@ -18,6 +18,7 @@ pub const SCALE_TYPES: [ScaleType; 4] = [ScaleType::F32, ScaleType::F16, ScaleTy
 pub type FitAny = Box<dyn Fn(&[f32]) -> Result<AnyQuantizer>>;
 
 /// A named way to fit a quantizer.
+#[expect(clippy::struct_excessive_bools, reason = "each is an exception from some of the laws")]
 pub struct Case {
     pub name: String,
     pub fit: FitAny,
@@ -27,6 +28,9 @@ pub struct Case {
     pub random: bool,
     /// A transform mixes values: roundings of others may change a value that was restored once, and no bound is stated.
     pub mixes: bool,
+    /// Levels are chosen for many values together: quantizing takes memory, and what was restored once may change, as with
+    /// `mixes`.
+    pub paths: bool,
 }
 
 impl Case {
@@ -45,7 +49,21 @@ where
     S: Fit<f32, Fitted: Quantizer<Code = u16> + 'static> + 'static,
 {
     let fit = move |data: &[f32]| -> Result<AnyQuantizer> { Ok(Box::new(settings.fit(data)?)) };
-    Case { name: name.into(), fit: Box::new(fit), clips: false, random: false, mixes: false }
+    Case { name: name.into(), fit: Box::new(fit), clips: false, random: false, mixes: false, paths: false }
+}
+
+/// Steps of a quarter of the root mean square, by an automaton; 32 values are the period, which is where the laws cut.
+fn trellis(states: u16) -> Case {
+    let fit = move |data: &[f32]| -> Result<AnyQuantizer> {
+        let square: f64 = data.iter().map(|&x| f64::from(x).powi(2)).sum();
+        let rms = if square.is_finite() { (square / data.len().max(1) as f64).sqrt() } else { 1.0 };
+        let step = ((rms / 4.0) as f32).clamp(f32::MIN_POSITIVE, f32::MAX);
+        let automaton = Automaton::trellis(states)?.lanes(8)?.period(32)?;
+        let quantizer = Trellis::new(step).automaton(automaton).fit(data)?;
+        Ok(Box::new(TrellisQuantizer::<u16>::from_bytes(&quantizer.to_bytes())?))
+    };
+    let paths = states > 1;
+    Case { fit: Box::new(fit), paths, mixes: true, ..case(format!("trellis of {states} states"), uniform(8)) }
 }
 
 fn uniform(bits: u32) -> Uniform<u16> {
@@ -54,7 +72,8 @@ fn uniform(bits: u32) -> Uniform<u16> {
 
 /// Every quantizer, at settings that reach every branch of it.
 pub fn quantizers() -> Vec<Case> {
-    let mut cases = Vec::new();
+    // The cheapest level is not always the nearest, so that trellises state no bound either.
+    let mut cases: Vec<Case> = [1, 8, 64].map(trellis).into();
     for bits in [1, 2, 3, 4, 8, 12, 16] {
         let kinds = [
             ("symmetric", uniform(bits).symmetric()),
@@ -199,6 +218,14 @@ pub fn codecs(level_count: u32) -> Vec<(String, AnyCodec)> {
     let sample: Vec<u16> = (0..4000_u32).map(|i| (i * i % 4001 * (i % 7) / 97 % level_count) as u16).collect();
     let rans = Rans::new().levels(level_count);
     codecs.push(("entropy coded".to_owned(), Box::new(rans.fit(&sample).unwrap())));
+    let contexts = ContextRans::new(Automaton::memoryless().lanes(8).unwrap());
+    let columns = contexts.clone().by(Groups::axis(&[9], 0).unwrap());
+    codecs.push(("contexts".to_owned(), Box::new(contexts.fit_below(&sample[..300], level_count).unwrap())));
+    codecs.push(("contexts of columns".to_owned(), Box::new(columns.fit_below(&sample, level_count).unwrap())));
+    // Codes that are on no path are packed.
+    let path = ContextRans::new(Automaton::trellis(8).unwrap().lanes(2).unwrap());
+    let level_count_of_path = level_count.next_multiple_of(2);
+    codecs.push(("path".to_owned(), Box::new(path.fit_below(&[0_u16; 0], level_count_of_path).unwrap())));
     codecs.push(("all escaped".to_owned(), Box::new(rans.fit(&[0_u16; 0]).unwrap())));
     let line = Then::new(Difference::new(level_count).unwrap(), rans).fit(&sample).unwrap();
     codecs.push(("differences, entropy coded".to_owned(), Box::new(line)));

@@ -138,6 +138,8 @@ def read_quantizer(stages, side):
         return read_zero_points(scaled, stages, side)
     if tag == 0x04:
         return read_bounded(scaled)
+    if tag == 0x07:
+        return read_steps(scaled)
     assert tag == 0x01
     flags = scaled.u8()
     run, count = read_groups(scaled)
@@ -277,6 +279,33 @@ def read_bounded(parameters):
     return value, lambda _: 2.0 * (bound * reach / (1.0 - bound))
 
 
+def read_automaton(parameters):
+    """The numbers of states and lanes, and the period, or None."""
+    size = parameters.u8()
+    states, lanes = 1 << (size & 15), 1 << (size >> 4)
+    assert states in (1, 8, 64, 256) and lanes <= 32
+    period = 32 * parameters.varint() if states > 1 else None
+    assert period != 0
+    return states, lanes, period
+
+
+AUTOMATA = {8: (5, 2), 64: (33, 10), 256: (166, 121)}
+
+
+def read_steps(parameters):
+    read_automaton(parameters)
+    step, zigzag, levels = struct.unpack("<f", parameters.bytes(4))[0], parameters.varint(), parameters.varint()
+    first = 4 * ((zigzag >> 1) ^ -(zigzag & 1))
+    assert parameters.finished() and 2.0**-126 <= step < math.inf
+    assert abs(first) <= 2**23 and levels >= 6 and levels % 2 == 0 and first + levels - 1 <= 2**23
+
+    def value(_, code):
+        assert code < levels
+        return nearest_f32((first + code) * step)
+
+    return value, lambda _: math.inf
+
+
 def read_grid(stages):
     tag, grid = stages.u8(), stages.section()
     assert tag == 0x02
@@ -330,7 +359,7 @@ def read_lossless(stages, element):
     def bits(data, count):
         stream, planes = Reader(data), []
         for table in tables:
-            planes.append(table(stream, count) if table else stream.bytes(count))
+            planes.append(with_table(table, stream, count) if table else stream.bytes(count))
         assert stream.finished()
         numbers = [int.from_bytes(value, "little") for value in zip(*planes)]
         return [f"{x >> 1 | (x & 1) << 8 * size - 1:0{2 * size}x}" for x in numbers]
@@ -350,49 +379,209 @@ def read_table(codec):
         begin, next_code = begin + (word >> 1) + 1, code + 1
     assert begin < whole and all(code << low >> width == 0 for _, _, code in ranges)
     ranges.append((begin, whole - begin, None))
+    return ranges, whole, low, width
 
-    def codes(stream, count):
+
+class Lanes:
+    """The states of a stream, which give one code after another."""
+
+    def __init__(self, stream, lanes):
+        assert lanes <= 32
+        self.stream, self.x = stream, list(struct.unpack(f"<{lanes}I", stream.bytes(4 * lanes)))
+        assert min(self.x) >= 1 << 16
+
+    def refill(self, lane, x):
+        self.x[lane] = x if x >= 1 << 16 else x << 16 | struct.unpack("<H", self.stream.bytes(2))[0]
+
+    def part(self, lane, bits):
+        value = self.x[lane] % (1 << bits)
+        self.refill(lane, self.x[lane] >> bits)
+        return value
+
+    def code(self, i, table):
+        ranges, whole, low, width = table
+        lane = i % len(self.x)
+        r = self.x[lane] % whole
+        begin, frequency, code = next(row for row in ranges if row[0] <= r < row[0] + row[1])
+        self.refill(lane, frequency * (self.x[lane] // whole) + r - begin)
+        if code is None:
+            return sum(self.part(lane, min(16, width - shift)) << shift for shift in range(0, width, 16))
+        return code << low | self.part(lane, low) if low else code
+
+    def finish(self):
+        assert all(state == 1 << 16 for state in self.x)
+
+
+def with_table(table, stream, count):
+    mode = stream.u8()
+    if mode >= 128:
+        assert 1 <= mode - 128 <= table[3]
+        return unpack(stream.bytes((count * (mode - 128) + 7) // 8), mode - 128, count)
+    return with_lanes(table, 1 << mode, stream, count)
+
+
+def with_lanes(table, count_of_lanes, stream, count):
+    lanes = Lanes(stream, count_of_lanes)
+    out = [lanes.code(i, table) for i in range(count)]
+    lanes.finish()
+    return out
+
+
+SHAPES = [
+    (0.5, 10.954451150103322), (2, 1), (0.7, 3.1312861147165894), (2.5, 2), (0.85, 1.926857511165412),
+    (1, 1.4142135623730951), (3.5, 4), (1.2, 1.0852057708574678), (1.4, 0.9153333484878128), (6, 9),
+    (1.7, 0.7798557338223416), (2, 0.7071067811865476), (2.4, 0.6527094999870467), (3, 0.610968226593982),
+    (4, 0.581368317019128), (8, 0.5609226915710442),
+]
+
+
+def density_sums(shape):
+    b, c = SHAPES[shape]
+
+    def p(u):
+        if shape in (1, 3, 6, 9):
+            return exp(-b * ln(1 + u * u / c))
+        return exp(-min(exp(b * ln(u * c)), 600.0))
+
+    sums = [0.0]
+    for j in range(768):
+        total = sums[-1]
+        for t in range(4):
+            total += p((j + (t + 0.5) / 4) / 32)
+        sums.append(total)
+    return sums
+
+
+def density_table(sums, scale, side, centre, last):
+    width = max(1, last.bit_length())
+    h = min(max(scale, -256), 768)
+    w = exp(-h / 32 * LN_2)
+    low = min(max(h // 32 - 3, 0), 16, width - 1)
+
+    def cumulative(u):
+        v = min(32 * abs(u), 768.0)
+        j = min(int(v), 767)
+        return math.copysign(sums[j] + (v - j) * (sums[j + 1] - sums[j]), u)
+
+    def end(x):
+        return cumulative(((x << low) - centre + side / 2 - 0.5) * w)
+
+    number = (last >> low) + 1
+    total = end(number) - end(0)
+
+    def share(x):
+        return (end(x + 1) - end(x)) / total * 4096
+
+    first = centre >> low
+    after = first + 1
+    while first > 0 and share(first - 1) >= 0.5:
+        first -= 1
+    while after < number and share(after) >= 0.5:
+        after += 1
+    frequencies = [max(1, int(share(x) + 0.5)) for x in range(first, after)]
+    rest = max(1, int(4096 - (end(after) - end(first)) / total * 4096 + 0.5))
+    order = sorted(range(len(frequencies)), key=lambda i: (-frequencies[i], i))
+    excess = sum(frequencies) + rest - 4096
+    while excess:
+        for i in order:
+            if excess > 0 and frequencies[i] > 1:
+                frequencies[i], excess = frequencies[i] - 1, excess - 1
+            elif excess < 0:
+                frequencies[i], excess = frequencies[i] + 1, excess + 1
+    ranges, begin = [], 0
+    for x, frequency in zip(range(first, after), frequencies):
+        ranges.append((begin, frequency, x))
+        begin += frequency
+    assert begin < 4096
+    return ranges + [(begin, 4096 - begin, None)], 4096, low, width
+
+
+def read_levels_of_groups(data, count):
+    stream = Reader(data)
+    mode = stream.u8()
+    assert count < 64 * (len(data) + 1)
+    if mode >= 128:
+        assert 1 <= mode - 128 <= 8
+        levels = unpack(stream.bytes((count * (mode - 128) + 7) // 8), mode - 128, count)
+    else:
+        assert mode == 0
+        table = read_table(stream)
+        assert table[3] <= 8
+        levels = with_lanes(table, 1, stream, count)
+    assert stream.finished() and all(level < 64 for level in levels)
+    return levels
+
+
+def read_contexts(parameters, side):
+    states, count_of_lanes, period = read_automaton(parameters)
+    last, groupings = parameters.varint(), parameters.u8()
+    sides, width = 1 if states == 1 else 2, max(1, last.bit_length())
+    assert last < 2**24
+    written, groupings = groupings >= 128, groupings & 127
+    parts, idle, classes = [], 0, 1
+    assert groupings <= 4
+    if written:
+        if groupings:
+            classes = parameters.varint()
+        assert classes <= 64
+        tables = [read_table(parameters) for _ in range(classes * sides)]
+        assert all(table[1] == 4096 and table[3] == width for table in tables)
+    else:
+        shape, zigzag, centre = parameters.u8(), parameters.varint(), parameters.varint()
+        scale = (zigzag >> 1) ^ -(zigzag & 1)
+        assert -1280 <= scale <= 768 and centre <= last
+    if groupings:
+        idle = parameters.varint()
+    layouts = [(*read_groups(parameters), parameters.varint()) for _ in range(groupings)]
+    for run, count, length in layouts:
+        parts.append((run, count, read_levels_of_groups(side.bytes(length), count)))
+    found = 1 + sum(max(levels, default=0) for _, _, levels in parts)
+    assert found <= 64 and idle <= found and (found == classes or not written)
+    if not written:
+        sums = density_sums(shape)
+        tables = [density_table(sums, scale + 8 * k, d, centre, last) for k in range(found) for d in range(sides)]
+    assert parameters.finished()
+
+    def codes(first, data, count):
+        stream = Reader(data)
         mode = stream.u8()
         if mode >= 128:
-            return unpack(stream.bytes((count * (mode - 128) + 7) // 8), mode - 128, count)
-        lanes = 1 << mode
-        x = list(struct.unpack(f"<{lanes}I", stream.bytes(4 * lanes)))
-        assert lanes <= 32 and min(x) >= 1 << 16
-
-        def refilled(x):
-            return x if x >= 1 << 16 else x << 16 | struct.unpack("<H", stream.bytes(2))[0]
-
-        out = []
+            assert 1 <= mode - 128 <= width + sides - 1
+            out = unpack(stream.bytes((count * (mode - 128) + 7) // 8), mode - 128, count)
+            assert stream.finished()
+            return out
+        assert mode == 0
+        lanes, q, out = Lanes(stream, count_of_lanes), [0] * count_of_lanes, []
         for i in range(count):
-            lane = i % lanes
-            r = x[lane] % whole
-            begin, frequency, code = next(row for row in ranges if row[0] <= r < row[0] + row[1])
-            x[lane] = refilled(frequency * (x[lane] // whole) + r - begin)
-            if code is None:
-                code = 0
-                for shift in range(0, width, 16):
-                    bits = min(16, width - shift)
-                    code |= x[lane] % (1 << bits) << shift
-                    x[lane] = refilled(x[lane] >> bits)
-            elif low:
-                code = code << low | x[lane] % (1 << low)
-                x[lane] = refilled(x[lane] >> low)
-            out.append(code)
-        assert all(state == 1 << 16 for state in x)
+            if period and (first + i) % period == 0:
+                q = [0] * count_of_lanes
+            lane = i % count_of_lanes
+            k = sum(levels[0 if run is None else (first + i) // run % n] for run, n, levels in parts)
+            still = k < idle or sides == 1
+            d = 0 if still else q[lane] & 1
+            symbol = lanes.code(i, tables[k * sides + d])
+            if not still:
+                a, b = AUTOMATA[states]
+                q[lane] = q[lane] >> 1 ^ (a if q[lane] & 1 else 0) ^ (b if symbol & 1 else 0)
+            out.append(symbol if sides == 1 else symbol << 1 | d)
+        lanes.finish()
+        assert stream.finished()
         return out
 
     return codes
 
 
-def read_codec(stages):
+def read_codec(stages, side):
     tag, codec = stages.u8(), stages.section()
+    if tag == 0x42:
+        return read_contexts(codec, side)
     if tag == 0x41:
         table = read_table(codec)
         assert codec.finished()
 
-        def codes(data, count):
+        def codes(_, data, count):
             stream = Reader(data)
-            out = table(stream, count)
+            out = with_table(table, stream, count)
             assert stream.finished()
             return out
 
@@ -407,7 +596,7 @@ def read_codec(stages):
         bits = f"{byte:08b}"
         return int("".join(bits[i : i + width] for i in range(8 - width, -1, -width)), 2)
 
-    def codes(data, count):
+    def codes(_, data, count):
         return unpack(bytes(map(turned, data)) if high_first else data, width, count)
 
     return codes
@@ -805,10 +994,10 @@ def decode(data):
         maps = []
         while stages.data[stages.at] in MAPS:
             maps.append(MAPS[stages.u8()](stages.section()))
-        codes = read_codec(stages)
+        codes = read_codec(stages, side)
 
         def values(first, data, number):
-            stream = codes(data, number)
+            stream = codes(first, data, number)
             for undo in reversed(maps):
                 stream = undo(first, stream)
             return [(value(first + j, c), bound(first + j)) for j, c in enumerate(stream)]

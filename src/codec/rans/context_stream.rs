@@ -18,6 +18,7 @@ const ESCAPE: u32 = 1 << 31;
 const LOW_SHIFT: u32 = 24;
 /// Bits of the sum of frequencies.
 pub(super) const BITS: u32 = 12;
+const MASK: u32 = (1 << BITS) - 1;
 /// Values whose classes are found at once: a multiple of all lanes.
 const PIECE: usize = 1024;
 
@@ -35,17 +36,25 @@ pub(super) struct Contexts {
 }
 
 impl Contexts {
-    pub(super) fn new(automaton: Automaton, classes: Classes, mut tables: Vec<Table>, width: u32) -> Self {
-        let mut slots = Vec::with_capacity(tables.len() << BITS);
-        for table in &mut tables {
-            let escape = table.escape_first();
-            for (position, slot) in (0..).zip(table.take_slots()) {
-                let code = if position < escape { slot.code | table.low_bits() << LOW_SHIFT } else { ESCAPE };
-                slots.push(Slot { code, ..slot });
-            }
+    /// Without tables, which follow: one for each side of each class.
+    pub(super) fn new(automaton: Automaton, classes: Classes, width: u32) -> Self {
+        Self { automaton, classes, tables: Vec::new(), slots: Vec::new(), any_low: false, width }
+    }
+
+    /// Room for so many tables.
+    pub(super) fn reserve(&mut self, tables: usize) {
+        self.tables.reserve_exact(tables);
+        self.slots.reserve_exact(tables << BITS);
+    }
+
+    pub(super) fn push(&mut self, mut table: Table) {
+        let (escape, low) = (table.escape_first(), table.low_bits());
+        for (position, slot) in (0..).zip(table.take_slots()) {
+            let code = if position < escape { slot.code | low << LOW_SHIFT } else { ESCAPE };
+            self.slots.push(Slot { code, ..slot });
         }
-        let any_low = tables.iter().any(|table| table.low_bits() > 0);
-        Self { automaton, classes, tables, slots, any_low, width }
+        self.any_low |= low > 0;
+        self.tables.push(table);
     }
 
     /// Calls `each(index, table)` for all codes, whose sides have to be those of the automaton.
@@ -217,7 +226,6 @@ impl<'a> ContextDecoder<'a> {
         let Contexts { automaton, slots, .. } = self.contexts;
         let (automaton, idle) = (*automaton, self.contexts.classes.idle() as u32);
         let sides = automaton.side_bits();
-        const MASK: u32 = (1 << BITS) - 1;
         let first = |all: &[u32; LANES]| -> [u32; WIDTH] { core::array::from_fn(|lane| all[lane]) };
         let (mut x, mut walk, mut at) = (first(&self.states), first(&self.walk), self.at);
         // As long as the words that each lane may need are there, and no escape; otherwise one by one.
@@ -276,13 +284,12 @@ impl<'a> ContextDecoder<'a> {
     fn one_by_one<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
         let Contexts { automaton, slots, width, .. } = self.contexts;
         let (lanes, sides) = (automaton.lane_count(), automaton.side_bits());
-        const MASK: u32 = (1 << BITS) - 1;
         for (code, &class) in codes.iter_mut().zip(classes) {
             let lane = self.done % lanes;
             let still = usize::from(class) < self.contexts.classes.idle();
             let side = if still { 0 } else { automaton.side(self.walk[lane]) };
             let x = &mut self.states[lane];
-            let slot = slots[((u32::from(class) << sides) + side << BITS | (*x & MASK)) as usize];
+            let slot = slots[((((u32::from(class) << sides) + side) << BITS) | (*x & MASK)) as usize];
             *x = u32::from(slot.frequency) * (*x >> BITS) + u32::from(slot.offset);
             self.refill(lane)?;
             let mut symbol = slot.code & (MOST_SYMBOL - 1);

@@ -27,7 +27,8 @@ use core::marker::PhantomData;
 ///
 /// Groups of values, such as rows and columns, get a level each, a quarter of an octave of how far their codes are from the
 /// centre, and levels of a value add up to its class. Tables are those of one density, a shape and a scale, which costs a few
-/// bytes; without groups, tables of the codes themselves where they are smaller. Costs as [`Rans`](crate::Rans).
+/// bytes; without groups, tables of the codes themselves where they are smaller. Costs as [`Rans`](crate::Rans), with 32 KiB in
+/// memory for each table, and somewhat more to encode: 7 MiB at most, for 64 classes of two sides.
 ///
 /// ```
 /// use fewbits::{Automaton, Coded, ContextRans, Fit, Frame, Groups, Rans, Uniform};
@@ -89,19 +90,19 @@ impl ContextRans {
         let automaton = self.automaton;
         let largest = codes.iter().fold(0, |largest, code| code.to_u32().max(largest));
         let last = level_count.saturating_sub(1).max(largest) >> automaton.side_bits();
+        ContextRansCodec::<C>::check_last(automaton, last)?;
         let centre = self.centre.unwrap_or_else(|| {
             let sum: u64 = codes.iter().map(|code| u64::from(code.to_u32())).sum();
             (sum / codes.len().max(1) as u64) as u32
         });
         let centre = (centre >> automaton.side_bits()).min(last);
-        let classes = match &self.classes {
-            Some(classes) => classes.clone(),
-            None => {
-                let centre = f64::from(centre << automaton.side_bits());
-                let size = |code: &C| (f64::from(code.to_u32()) - centre) as f32;
-                let far: Vec<f32> = if self.groups.is_empty() { Vec::new() } else { codes.iter().map(size).collect() };
-                crate::calibrate::classes(&self.groups, &far)?
-            }
+        let classes = if let Some(classes) = &self.classes {
+            classes.clone()
+        } else {
+            let centre = f64::from(centre << automaton.side_bits());
+            let size = |code: &C| (f64::from(code.to_u32()) - centre) as f32;
+            let far: Vec<f32> = if self.groups.is_empty() { Vec::new() } else { codes.iter().map(size).collect() };
+            crate::calibrate::classes(&self.groups, &far)?
         };
         let mut counts = Counts::new(classes.count() * automaton.sides(), centre, last);
         Contexts::for_each(automaton, &classes, 0, codes, |_, table, symbol| counts.add(table, symbol))?;
@@ -116,7 +117,7 @@ impl ContextRans {
             let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
             let entries: usize = tables.iter().map(|table| table.symbols().len()).sum();
             if own + ENTRY * entries as f64 + 24.0 * tables.len() as f64 <= bits {
-                let codec = ContextRansCodec::new(automaton, classes, Model::Tables, tables, last)?;
+                let codec = ContextRansCodec::of_tables(automaton, classes, tables, last)?;
                 return Ok(ContextFit { codec, density, bits: own });
             }
         }
@@ -167,13 +168,33 @@ impl<C: Code> ContextRansCodec<C> {
 
     /// With the tables of a model.
     pub(crate) fn of_model(automaton: Automaton, classes: Classes, model: Model, last: u32) -> Result<Self> {
-        let tables = model.tables(classes.count(), automaton.sides(), last)?;
-        Self::new(automaton, classes, model, tables, last)
+        let count = classes.count() * automaton.sides();
+        let mut contexts = Self::empty(automaton, classes, model, last)?;
+        contexts.contexts.reserve(count);
+        // One after another, so that what is only needed to make them is gone before the next.
+        model.each_table(count, automaton.sides(), last, |table| contexts.contexts.push(table))?;
+        Ok(contexts)
     }
 
-    fn new(automaton: Automaton, classes: Classes, model: Model, tables: Vec<Table>, last: u32) -> Result<Self> {
-        let width = bits_of(last);
-        let code_width = width + automaton.side_bits();
+    fn of_tables(automaton: Automaton, classes: Classes, tables: Vec<Table>, last: u32) -> Result<Self> {
+        let mut contexts = Self::empty(automaton, classes, Model::Tables, last)?;
+        contexts.contexts.reserve(tables.len());
+        for table in tables {
+            contexts.contexts.push(table);
+        }
+        Ok(contexts)
+    }
+
+    /// Without tables.
+    fn empty(automaton: Automaton, classes: Classes, model: Model, last: u32) -> Result<Self> {
+        Self::check_last(automaton, last)?;
+        let contexts = Contexts::new(automaton, classes, bits_of(last));
+        Ok(Self { contexts, model, last, code: PhantomData })
+    }
+
+    /// Whether tables can be about so many symbols, and codes have room for them.
+    fn check_last(automaton: Automaton, last: u32) -> Result<()> {
+        let code_width = bits_of(last) + automaton.side_bits();
         if code_width > C::BITS {
             return Err(Error::CodeWidth { level_count: 1 << code_width, code_bits: C::BITS });
         }
@@ -181,8 +202,7 @@ impl<C: Code> ContextRansCodec<C> {
             let (value, allowed) = (f64::from(last), "codes of less than 2^24 symbols");
             return Err(Error::Setting { name: "codes", value, allowed });
         }
-        let contexts = Contexts::new(automaton, classes, tables, width);
-        Ok(Self { contexts, model, last, code: PhantomData })
+        Ok(())
     }
 
     /// What earlier codes say about the next.
@@ -214,7 +234,7 @@ impl<C: Code> ContextRansCodec<C> {
     }
 
     fn check(&self, start: usize, count: usize) -> Result<()> {
-        check_piece(start, count, self.contexts.automaton.block())?;
+        check_piece(start, count, 1)?;
         self.contexts.classes.check(start, count)
     }
 
@@ -222,6 +242,7 @@ impl<C: Code> ContextRansCodec<C> {
         if mode != 0 {
             return Err(Error::Corrupt { what: "kind of a stream", found: mode.into() });
         }
+        check_piece(start, 0, self.contexts.automaton.block())?;
         ContextDecoder::new(&self.contexts, start, bytes)
     }
 }
@@ -241,20 +262,25 @@ impl<C: Code> Codec for ContextRansCodec<C> {
 
     fn encode_at(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Result<usize> {
         self.check(start, codes.len())?;
-        let level_count = (u64::from(self.last) + 1) << self.contexts.automaton.side_bits();
-        let used = codes.iter().fold(0, |used, code| code.to_u32().max(used));
-        if u64::from(used) >= level_count {
-            let index = codes.iter().position(|code| code.to_u32() == used).unwrap_or(0);
-            return Err(Error::Code { index: start.saturating_add(index), code: used, level_count });
-        }
         let Contexts { automaton, classes, .. } = &self.contexts;
-        Contexts::for_each(*automaton, classes, start, codes, |_, _, _| ())?;
+        // All that streams can hold, so that what was decoded can be encoded.
+        let level_count = 1_u64 << (bits_of(self.last) + automaton.side_bits());
+        let used = codes.iter().fold(0, |used, code| code.to_u32() | used);
+        if u64::from(used) >= level_count {
+            let index = codes.iter().position(|code| u64::from(code.to_u32()) >= level_count).unwrap_or(0);
+            let code = codes[index].to_u32();
+            return Err(Error::Code { index: start.saturating_add(index), code, level_count });
+        }
+        // Codes that the automaton does not know are packed, as those that are larger without it.
+        let known = start.is_multiple_of(automaton.block())
+            && Contexts::for_each(*automaton, classes, start, codes, |_, _, _| ()).is_ok();
         let width = bits_of(used);
         let packing = self.packing(width as u8)?;
         let packed = 1 + packing.max_encoded_len(codes.len());
         let actual = bytes.len();
         let out = bytes.get_mut(..packed).ok_or(Error::Length { what: "bytes", expected: packed, actual })?;
-        let Some(len) = self.contexts.encode_back(start, codes, &mut out[1..]) else {
+        let len = if known { self.contexts.encode_back(start, codes, &mut out[1..]) } else { None };
+        let Some(len) = len else {
             out[0] = PACKED | width as u8;
             packing.encode_at(start, codes, &mut out[1..])?;
             return Ok(packed);
@@ -338,13 +364,15 @@ impl<C: Code> Describe for ContextRansCodec<C> {
                 out.varint(levels.len() as u64);
             }
         });
-        levels.iter().for_each(|levels| out.side().bytes(levels));
+        for levels in &levels {
+            out.side().bytes(levels);
+        }
     }
 }
 
 impl<C: Code> Restore for ContextRansCodec<C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let (automaton, last, model, tables, idle, parts) =
+        let (automaton, last, model, mut contexts, idle, parts) =
             stages.stage(Self::TAG, "an entropy coder with contexts", |bytes| {
                 let automaton = Automaton::read(bytes)?;
                 let last = bytes.varint()?;
@@ -353,20 +381,23 @@ impl<C: Code> Restore for ContextRansCodec<C> {
                 let last = last.ok_or(Error::Corrupt { what, found: u64::from(MOST_SYMBOL) })?;
                 let flags = bytes.u8()?;
                 let count = usize::from(flags & 0x7f);
-                let (model, tables) = if flags >> 7 == 0 {
-                    (Model::read(bytes, last)?, Vec::new())
+                let mut contexts = Contexts::new(automaton, Classes::default(), bits_of(last));
+                let model = if flags >> 7 == 0 {
+                    Model::read(bytes, last)?
                 } else {
                     let classes = if count > 0 { bytes.size()? } else { 1 };
                     if classes > MOST_CLASSES {
                         return Err(Error::Corrupt { what: "classes of an entropy coder", found: classes as u64 });
                     }
-                    let tables =
-                        (0..classes * automaton.sides()).map(|_| Table::read(bytes)).collect::<Result<Vec<_>>>()?;
-                    let right = |table: &Table| table.bits() == BITS && table.width() == bits_of(last);
-                    if !tables.iter().all(right) {
-                        return Err(Error::Corrupt { what: "width of a table", found: last.into() });
+                    contexts.reserve(classes * automaton.sides());
+                    for _ in 0..classes * automaton.sides() {
+                        let table = Table::read(bytes)?;
+                        if table.bits() != BITS || table.width() != bits_of(last) {
+                            return Err(Error::Corrupt { what: "width of a table", found: last.into() });
+                        }
+                        contexts.push(table);
                     }
-                    (Model::Tables, tables)
+                    Model::Tables
                 };
                 if count > MOST_PARTS {
                     return Err(Error::Corrupt { what: "groupings", found: count as u64 });
@@ -376,7 +407,7 @@ impl<C: Code> Restore for ContextRansCodec<C> {
                 for _ in 0..count {
                     parts.push((Groups::read(bytes)?, bytes.size()?));
                 }
-                Ok((automaton, last, model, tables, idle, parts))
+                Ok((automaton, last, model, contexts, idle, parts))
             })?;
         let mut levelled = Vec::with_capacity(parts.len());
         for (groups, len) in parts {
@@ -391,10 +422,13 @@ impl<C: Code> Restore for ContextRansCodec<C> {
         let classes = Classes::new(levelled, idle)
             .map_err(|_| Error::Corrupt { what: "classes of an entropy coder", found: idle as u64 })?;
         if model == Model::Tables {
-            if tables.len() != classes.count() * automaton.sides() {
-                return Err(Error::Corrupt { what: "tables of an entropy coder", found: tables.len() as u64 });
+            if contexts.tables.len() != classes.count() * automaton.sides() {
+                let found = contexts.tables.len() as u64;
+                return Err(Error::Corrupt { what: "tables of an entropy coder", found });
             }
-            return Self::new(automaton, classes, model, tables, last);
+            Self::check_last(automaton, last)?;
+            contexts.classes = classes;
+            return Ok(Self { contexts, model, last, code: PhantomData });
         }
         Self::of_model(automaton, classes, model, last)
     }
@@ -416,7 +450,9 @@ fn packed_levels(levels: &[u8]) -> Vec<u8> {
         }
     }
     let mut counts = [0; 1 << 8];
-    levels.iter().for_each(|&level| counts[usize::from(level)] += 1);
+    for &level in levels {
+        counts[usize::from(level)] += 1;
+    }
     let coded = Table::from_counts(&counts, 8).and_then(|table| {
         let mut bytes = vec![0];
         table.write(&mut crate::wire::Writer { bytes: &mut bytes });
@@ -434,6 +470,9 @@ fn unpacked_levels(bytes: &[u8], count: usize) -> Result<Vec<u8>> {
     if mode & PACKED != 0 {
         let packing = BitPack::<u8>::new((mode & !PACKED).into());
         let packing = packing.map_err(|_| Error::Corrupt { what: "width of packed levels", found: mode.into() })?;
+        if rest.len() != packing.max_encoded_len(count) {
+            return Err(Error::Corrupt { what: "bytes of packed levels", found: rest.len() as u64 });
+        }
         return crate::codec::CodecExt::decode(&packing, rest, count);
     }
     if mode != 0 {

@@ -7,7 +7,7 @@ use alloc::{collections::BTreeMap, vec, vec::Vec};
 pub(super) struct Counts {
     first: u32,
     window: usize,
-    near: Vec<u32>,
+    near: Vec<u64>,
     far: Vec<BTreeMap<u32, u64>>,
 }
 
@@ -36,7 +36,7 @@ impl Counts {
     pub(super) fn pairs(&self, table: usize) -> Vec<(u32, u64)> {
         let near = &self.near[table * self.window..(table + 1) * self.window];
         let near = near.iter().zip(self.first..).filter(|&(&count, _)| count > 0);
-        let near = near.map(|(&count, symbol)| (symbol, u64::from(count)));
+        let near = near.map(|(&count, symbol)| (symbol, count));
         let far = &self.far[table];
         let below = far.range(..self.first).map(|(&symbol, &count)| (symbol, count));
         let above = far.range(self.first..).map(|(&symbol, &count)| (symbol, count));

@@ -6,7 +6,10 @@ use crate::{
     kernel::exp::{exp, ln},
 };
 use alloc::vec::Vec;
-use core::{cmp::Reverse, f64::consts::LN_2};
+use core::{
+    cmp::Reverse,
+    f64::consts::{FRAC_1_SQRT_2, LN_2, SQRT_2},
+};
 
 /// How a density falls off: `exp(-(u c)^b)`, or `(1 + u^2 / c)^(-b)`; all have unit variance but for the heaviest tails.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,13 +27,13 @@ const SHAPES: [Shape; 16] = [
     Shape::Exponential { b: 0.7, c: 3.131_286_114_716_589_4 },
     Shape::Power { b: 2.5, c: 2.0 },
     Shape::Exponential { b: 0.85, c: 1.926_857_511_165_412 },
-    Shape::Exponential { b: 1.0, c: 1.414_213_562_373_095_1 },
+    Shape::Exponential { b: 1.0, c: SQRT_2 },
     Shape::Power { b: 3.5, c: 4.0 },
     Shape::Exponential { b: 1.2, c: 1.085_205_770_857_467_8 },
     Shape::Exponential { b: 1.4, c: 0.915_333_348_487_812_8 },
     Shape::Power { b: 6.0, c: 9.0 },
     Shape::Exponential { b: 1.7, c: 0.779_855_733_822_341_6 },
-    Shape::Exponential { b: 2.0, c: 0.707_106_781_186_547_6 },
+    Shape::Exponential { b: 2.0, c: FRAC_1_SQRT_2 },
     Shape::Exponential { b: 2.4, c: 0.652_709_499_987_046_7 },
     Shape::Exponential { b: 3.0, c: 0.610_968_226_593_982 },
     Shape::Exponential { b: 4.0, c: 0.581_368_317_019_128 },
@@ -125,11 +128,11 @@ impl Cumulative {
         let share = |high: u64| (edge(high + 1) - edge(high)) / total * WHOLE;
         let middle = u64::from(centre >> low).min(end - 1);
         let (mut from, mut to) = (middle, middle + 1);
-        const MOST: u64 = 1024;
-        while from > 0 && share(from - 1) >= 0.5 && to - from < MOST {
+        // Densities reach 24 scales, and a scale is less than 16 symbols wide, or there are at most 256 of them.
+        while from > 0 && share(from - 1) >= 0.5 {
             from -= 1;
         }
-        while to < end && share(to) >= 0.5 && to - from < MOST {
+        while to < end && share(to) >= 0.5 {
             to += 1;
         }
         let mut frequencies: Vec<u32> = (from..to).map(|high| ((share(high) + 0.5) as u32).max(1)).collect();

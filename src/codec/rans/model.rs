@@ -37,15 +37,15 @@ impl Model {
         Self::Density { shape, scale: (scale + more).clamp(*SCALES.start(), *SCALES.end()), centre }
     }
 
-    /// The table of each side of each class.
-    pub(super) fn tables(&self, classes: usize, sides: usize, last: u32) -> Result<Vec<Table>> {
-        let Self::Density { shape, scale, centre } = *self else { return Ok(Vec::new()) };
+    /// The first `count` tables, `sides` for each class.
+    pub(super) fn each_table(&self, count: usize, sides: usize, last: u32, mut each: impl FnMut(Table)) -> Result<()> {
+        let Self::Density { shape, scale, centre } = *self else { return Ok(()) };
         let sums = Cumulative::new(shape)?;
-        let of = |table: usize| {
+        for table in 0..count {
             let scale = (scale + (table / sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
-            sums.table(scale, (table % sides) as f64 * 0.5, centre, last)
-        };
-        (0..classes * sides).map(of).collect()
+            each(sums.table(scale, (table % sides) as f64 * 0.5, centre, last)?);
+        }
+        Ok(())
     }
 
     pub(super) fn read(bytes: &mut Reader<'_>, last: u32) -> Result<Self> {
