@@ -4,7 +4,7 @@
 mod shared;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fewbits::{Coded, Fit, Frame, FrameWriter, Pipeline, PipelineExt, ScaleType, Uniform};
+use fewbits::{Coded, Fit, Frame, FrameWriter, Pipeline, PipelineExt, ScaleType, TrellisBlocks, Uniform};
 use shared::{LEN, group, weights};
 use std::hint::black_box;
 
@@ -40,5 +40,34 @@ fn pipelines(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, pipelines);
+/// Levels along a trellis.
+fn trellis_blocks(criterion: &mut Criterion) {
+    let values = weights(LEN);
+    let mut out = vec![0.0_f32; LEN];
+    for (name, bits, states) in [
+        ("trellis blocks, 4 bits, 8 states", 4, 8),
+        ("trellis blocks, 4 bits, 64 states", 4, 64),
+        ("trellis blocks, 8 bits, 8 states", 8, 8),
+    ] {
+        let pipeline = TrellisBlocks::new(bits).states(states).fit(&values).expect("finite data");
+        let mut bytes = vec![0; pipeline.max_encoded_len(LEN)];
+        let one = 0..256;
+        let mut group = group(criterion, name, LEN);
+        group.bench_function("encode", |bencher| {
+            bencher.iter(|| pipeline.encode_into(black_box(&values), black_box(&mut bytes)));
+        });
+        group.bench_function("decode", |bencher| {
+            bencher.iter(|| pipeline.decode_into(black_box(&bytes), black_box(&mut out)));
+        });
+        group.finish();
+        let mut group = shared::group(criterion, &format!("{name}, one superblock"), one.len());
+        let len = pipeline.max_encoded_len(one.len());
+        group.bench_function("decode", |bencher| {
+            bencher.iter(|| pipeline.decode_into(black_box(&bytes[..len]), black_box(&mut out[one.clone()])));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, pipelines, trellis_blocks);
 criterion_main!(benches);

@@ -99,6 +99,18 @@ impl Automaton {
         if self.states > 1 { self.period } else { 1 }
     }
 
+    /// The parity checks of so many states: none if there is no such automaton.
+    pub(crate) const fn taps(states: u16) -> (u16, u16) {
+        let mut i = 0;
+        while i < CODES.len() {
+            if CODES[i].0 == states {
+                return (CODES[i].1, CODES[i].2);
+            }
+            i += 1;
+        }
+        (0, 0)
+    }
+
     /// Bits of a code that are not its symbol.
     pub(crate) const fn side_bits(&self) -> u32 {
         self.sides() as u32 - 1

@@ -80,7 +80,9 @@ pub mod rans {
     pub use crate::codec::rans::Table;
 }
 
-pub use pipeline::{Blocks, Coded, Lossless, LosslessPipeline, Masked, Pipeline, PipelineExt};
+pub use pipeline::{
+    Blocks, Coded, Lossless, LosslessPipeline, Masked, Pipeline, PipelineExt, TrellisBlocks, TrellisBlocksPipeline,
+};
 
 pub use frame::{Frame, FrameDecoder, FrameStream, FrameStreamDecoder, FrameWriter, Limits};
 

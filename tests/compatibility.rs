@@ -12,7 +12,7 @@ use fewbits::{
     ContextRans, DType, Dct, Describe, Difference, Element, ErrorBound, Fit, Frame, FrameWriter, Grid, Groups,
     Hadamard, KMeans, Limits, Lossless, Masked, Minifloat, NonFinite, PcaTransform, Pipeline, Quantile, Quantizer,
     QuantizerExt, Range, Rans, RansCodec, Rounding, Scale, ScaleType, Seed, Standardize, Target, Then, Trellis,
-    Uniform, ZigZag, bf16, f16, rans::Table,
+    TrellisBlocks, Uniform, ZigZag, bf16, f16, rans::Table,
 };
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -247,7 +247,7 @@ fn streamed<T: Element>(pipeline: &dyn Pipeline, values: &[T], chunk_len: usize)
 
 /// Every stage and layout of the current version, by name.
 fn newest() -> Vec<(&'static str, Vec<u8>)> {
-    [newest_uniform(), newest_of_other_kinds(), newest_of_composed()].concat()
+    [newest_uniform(), newest_of_other_kinds(), newest_trellis_blocks(), newest_of_composed()].concat()
 }
 
 fn newest_uniform() -> Vec<(&'static str, Vec<u8>)> {
@@ -327,6 +327,29 @@ fn newest_uniform() -> Vec<(&'static str, Vec<u8>)> {
                 1000,
             ),
         ),
+    ]
+}
+
+/// Levels along a trellis: superblocks, and the rest of an array.
+fn newest_trellis_blocks() -> Vec<(&'static str, Vec<u8>)> {
+    let long = gaussian(1000, 98);
+    let halves: Vec<f16> = long.iter().map(|&x| f16::from_f32(40_000.0 * x.clamp(-1.6, 1.6))).collect();
+    let brains: Vec<bf16> = long.iter().map(|&x| bf16::from_f32(-x.abs())).collect();
+    let far: Vec<f32> =
+        long.iter().enumerate().map(|(i, x)| if i / 32 % 3 == 0 { 5.0 } else { 5.0 + 0.1 * x }).collect();
+    let extremes = [f32::MAX, -f32::MAX, 0.0, 1e38, -3e38, 1.0, 1e-40];
+    let blocks = |bits, states| TrellisBlocks::new(bits).states(states);
+    let chunked = FrameWriter::new(&blocks(3, 64).fit(&long).unwrap()).chunk_len(512).encode(&long).unwrap();
+    vec![
+        ("trellis-blocks-4", Frame::encode(&blocks(4, 8).fit(&long).unwrap(), &long).unwrap()),
+        ("trellis-blocks-3-states-64-chunked", chunked),
+        (
+            "trellis-blocks-8-states-256-bf16-one-side",
+            Frame::encode(&blocks(8, 256).fit(&brains).unwrap(), &brains).unwrap(),
+        ),
+        ("trellis-blocks-1-f16", Frame::encode(&blocks(1, 8).fit(&halves).unwrap(), &halves).unwrap()),
+        ("trellis-blocks-2-far-f32", Frame::encode(&blocks(2, 8).fit(&far).unwrap(), &far[..333]).unwrap()),
+        ("trellis-blocks-5-largest-f32", Frame::encode(&blocks(5, 8).fit(&extremes).unwrap(), &extremes).unwrap()),
     ]
 }
 

@@ -12,7 +12,7 @@ use common::{Random, codecs, gaussian, quantizers, shaped_quantizers};
 use fewbits::{
     Automaton, BitPack, Blocks, Codec, Coded, ContextRans, Dct, Describe, Difference, Element, Error, ErrorBound,
     ErrorKind, Fit, Frame, FrameStreamDecoder, FrameWriter, Groups, Limits, Lossless, PcaTransform, Pipeline,
-    PipelineExt, Quantizer, Restore, ScaleType, Then, Trellis, Uniform, UniformQuantizer, bf16, f16,
+    PipelineExt, Quantizer, Restore, ScaleType, Then, Trellis, TrellisBlocks, Uniform, UniformQuantizer, bf16, f16,
 };
 use mend::mend;
 
@@ -70,6 +70,11 @@ fn frames() -> Vec<Vec<u8>> {
         let codec = settings.codec.by(rows).by(Groups::axis(&[5], 0).unwrap());
         let settings = Coded::new(settings.quantizer, codec);
         frames.push(Frame::encode(&settings.fit(&halves).unwrap(), &halves).unwrap());
+    }
+    for bits in [3, 8] {
+        let pipeline = TrellisBlocks::new(bits).fit(&data).unwrap();
+        frames.push(Frame::encode(&pipeline, &data).unwrap());
+        frames.push(Frame::encode(&pipeline, &halves).unwrap());
     }
     frames.push(FrameWriter::new(&Lossless.fit(&data).unwrap()).chunk_len(25).encode(&data).unwrap());
     let quantizer = Uniform::new(3).per_block(16).fit(&data).unwrap();

@@ -7,7 +7,7 @@ use common::gaussian;
 use fewbits::{
     Affine, Codebook, Coded, Compand, Compressor, DType, Dct, ErrorBound, ErrorStats, Fit, Granularity, Grid, Hadamard,
     KMeans, Limits, Lossless, Minifloat, NanPolicy, NonFinite, Quantile, QuantileMethod, Quantiles, Range, Rans,
-    Representative, Rounding, Scale, ScaleRule, ScaleType, Seed, Standardize, Target, Then, Uniform,
+    Representative, Rounding, Scale, ScaleRule, ScaleType, Seed, Standardize, Target, Then, TrellisBlocks, Uniform,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
@@ -41,6 +41,7 @@ fn settings_come_back() {
     round_trip(&Then::new(Hadamard::new(128, Seed::new(3)).unwrap(), KMeans::new(16)));
     round_trip(&Then::new(Dct::new(8).unwrap().along(&[5, 6, 7], 1).unwrap(), Dct::new(16).unwrap()));
     round_trip(&Standardize::new().means_only().stored_as(DType::Bf16).per_block(5));
+    round_trip(&TrellisBlocks::new(4).states(64));
     round_trip(&(Lossless, Limits::bytes(7), Limits::none(), Granularity::Axis { shape: vec![2, 3], axis: 1 }));
     round_trip(&Quantiles::new().method(QuantileMethod::Hazen).nan(NanPolicy::Ignore));
     for format in [Minifloat::E4M3, Minifloat::E5M2, Minifloat::E3M2, Minifloat::E2M3, Minifloat::F16, Minifloat::BF16]

@@ -4,7 +4,7 @@ use crate::args::Goal;
 use fewbits::{
     Affine, Blocks, Codebook, Coded, Compressor, Effort, Element, Error, ErrorBound, Fit, Frame, Grid, Hadamard,
     KMeans, Lossless, Minifloat, Quantile, Quantizer, Range, Rans, Result, Scale, ScaleRule, ScaleType, Seed, Target,
-    Then, Uniform,
+    Then, TrellisBlocks, Uniform,
 };
 use std::ops::RangeInclusive;
 
@@ -40,6 +40,8 @@ impl<T: Element> Method<T> {
         Self::new("symmetric-block32-f16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::F16))),
         Self::new("symmetric-block32-bf16", 2..=16, |i| uniform(i, |u| u.per_block(32).scale_type(ScaleType::Bf16))),
         Self::new("self-scaled-64", 1..=16, |i| Frame::encode(&Blocks::uniform(i.bits, 64)?, i.values)),
+        Self::new("trellis-blocks", 1..=8, |i| trellis_blocks(i, 8)),
+        Self::new("trellis-blocks-64", 1..=8, |i| trellis_blocks(i, 64)),
         Self::new("torch-affine-row", 1..=16, torch_affine),
         Self::new("max-error-of-range", 1..=16, |i| {
             // As many levels as codes of so many bits have, or one more.
@@ -56,6 +58,7 @@ impl<T: Element> Method<T> {
             fitted(&Then::new(Hadamard::new(128, Seed::new(1))?, levels), i)
         }),
         Self::new("entropy-coded", 1..=16, entropy_coded),
+        Self::aimed("fast", Effort::Fast),
         Self::aimed("default", Effort::Default),
         Self::aimed("best", Effort::Best),
         Self::new("lossless", 1..=16, |i| Frame::encode(&Lossless.fit(i.values)?, i.values)),
@@ -75,6 +78,7 @@ impl<T: Element> Method<T> {
     /// By the front door.
     const fn aimed(name: &'static str, effort: Effort) -> Self {
         let frame: fn(&Input<'_, T>) -> Result<Vec<u8>> = match effort {
+            Effort::Fast => |i| aimed(i, Effort::Fast),
             Effort::Best => |i| aimed(i, Effort::Best),
             _ => |i| aimed(i, Effort::Default),
         };
@@ -139,6 +143,10 @@ fn torch_affine<T: Element>(input: &Input<'_, T>) -> Result<Vec<u8>> {
 /// The levels of NF4 as they are used.
 fn nf4() -> Scale<Codebook> {
     Scale::new(Codebook::nf4()).per_block(64)
+}
+
+fn trellis_blocks<T: Element>(input: &Input<'_, T>, states: u16) -> Result<Vec<u8>> {
+    Frame::encode(&TrellisBlocks::new(input.bits).states(states).fit(input.values)?, input.values)
 }
 
 /// As many levels as there are codes, placed by the data.

@@ -2,10 +2,7 @@
 
 use arbitrary::Unstructured;
 use fewbits::{
-    Affine, Automaton, BitPack, Blocks, ByteShuffle, Code, Codebook, Codec, Coded, Compand, ContextRans, DType, Dct,
-    Difference, Element, ErrorBound, Fit, Grid, Groups, Hadamard, KMeans, Lossless, Masked, Minifloat, NonFinite,
-    Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize,
-    Then, Trellis, Uniform, ZigZag, bf16,
+    Affine, Automaton, BitPack, Blocks, ByteShuffle, Code, Codebook, Codec, Coded, Compand, ContextRans, DType, Dct, Difference, Element, ErrorBound, Fit, Grid, Groups, Hadamard, KMeans, Lossless, Masked, Minifloat, NonFinite, Pipeline, Quantile, Quantizer, QuantizerExt, Range, Rans, Result, Rounding, Scale, ScaleType, Seed, Standardize, Then, Trellis, TrellisBlocks, Uniform, ZigZag, bf16,
 };
 
 /// A number below `n`; 0 where the input has ended.
@@ -193,6 +190,10 @@ where
             let codes = wide.quantize(&present)?;
             let codec = codec(u, wide.level_count(), &codes)?;
             Box::new(Coded::new(wide, codec))
+        }
+        4 => {
+            let states = [8, 64, 256][usize::from(byte(u) % 3)];
+            Box::new(TrellisBlocks::new(1 + u32::from(byte(u) % 8)).states(states).fit(&present[..])?)
         }
         _ => {
             let quantizer = quantizer(u, if masked { &present } else { values })?;

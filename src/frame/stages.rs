@@ -5,7 +5,7 @@ use crate::{
     codec::{BitPack, ByteShuffle, CodeMap, Codec, ContextRansCodec, Difference, RansCodec, ZigZag},
     description::{FOREIGN_TAGS, Restore, Stages},
     error::{Error, Result},
-    pipeline::{Blocks, Coded, LosslessPipeline, Masked, Pipeline},
+    pipeline::{Blocks, Coded, LosslessPipeline, Masked, Pipeline, TrellisBlocksPipeline},
     quantizer::{
         AffineQuantizer, BoundedQuantizer, Codebook, CodebookQuantizer, Grid, Minifloat, Quantizer, Scaled,
         TrellisQuantizer, UniformQuantizer,
@@ -83,7 +83,7 @@ impl<C: Code> Restore for Box<dyn CodeMap<Code = C>> {
     }
 }
 
-/// A mask in front of another pipeline, one that loses nothing, self-scaled blocks, or a quantizer and a codec with the narrowest codes that both can have.
+/// A mask in front of another pipeline, one that loses nothing, self-scaled or trellis-coded blocks, or a quantizer and a codec with the narrowest codes that both can have.
 impl Restore for Box<dyn Pipeline> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
         const BLOCKS: u8 = Blocks::<Grid>::TAG;
@@ -92,6 +92,9 @@ impl Restore for Box<dyn Pipeline> {
         }
         if stages.peek() == Some(LosslessPipeline::TAG) {
             return Ok(Box::new(LosslessPipeline::restore(stages)?));
+        }
+        if stages.peek() == Some(TrellisBlocksPipeline::TAG) {
+            return Ok(Box::new(TrellisBlocksPipeline::restore(stages)?));
         }
         if stages.peek() == Some(BLOCKS) {
             let mut ahead = stages.clone();

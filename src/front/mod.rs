@@ -2,6 +2,7 @@
 
 mod allocate;
 mod compressor;
+mod fixed;
 mod plan;
 mod search;
 mod weighed;

@@ -24,8 +24,11 @@ impl Branches {
     }
 }
 
+/// For each state, the states before it and the bits of their symbols.
+pub(crate) type Sources<const STATES: usize> = [[(u8, u8); 2]; STATES];
+
 /// The states before and the bits of their symbols that lead to a state.
-fn sources<const STATES: usize>(automaton: Automaton) -> [[(u8, u8); 2]; STATES] {
+pub(crate) fn sources<const STATES: usize>(automaton: Automaton) -> Sources<STATES> {
     let mut sources = [[(0, 0); 2]; STATES];
     let mut found = [0; STATES];
     for state in 0..STATES as u32 {
@@ -114,8 +117,8 @@ fn path<const STATES: usize, const WIDTH: usize>(
 
 /// One round: costs of all states after it, and for each which of two sources is cheaper.
 #[inline(always)]
-fn step<const STATES: usize, const WIDTH: usize>(
-    sources: &[[(u8, u8); 2]; STATES],
+pub(crate) fn step<const STATES: usize, const WIDTH: usize>(
+    sources: &Sources<STATES>,
     costs: &[[f32; WIDTH]; STATES],
     branch: &Branches,
     decisions: &mut [u8],

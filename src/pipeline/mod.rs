@@ -4,12 +4,14 @@ mod blocks;
 mod coded;
 mod lossless;
 mod masked;
+mod trellis_blocks;
 
 pub use blocks::Blocks;
 pub use coded::Coded;
 pub use lossless::{Lossless, LosslessPipeline};
 pub use masked::Masked;
 pub(crate) use masked::{saturated, seen};
+pub use trellis_blocks::{TrellisBlocks, TrellisBlocksPipeline};
 
 use crate::{
     codec::all_read,

@@ -348,6 +348,48 @@ def read_blocks(stages, side):
     return values
 
 
+EIGHTHS = [
+    struct.unpack(">f", bytes.fromhex(bits))[0]
+    for bits in "3f800000 3f6ac0c7 3f5744fd 3f45672a 3f3504f3 3f25fed7 3f1837f0 3f0b95c2".split()
+]
+PARITY_CHECKS = {3: (5, 2), 6: (33, 10), 8: (166, 121)}
+
+
+def read_trellis_blocks(stages):
+    """A function from the stream of some values to pairs of an f32 value and the excess that narrowing allows."""
+    tag, blocks = stages.u8(), stages.section()
+    assert tag == 0x13
+    kind = blocks.u8()
+    base, offset = struct.unpack("<ff", blocks.bytes(8))
+    assert blocks.finished() and math.isfinite(base) and math.isfinite(offset)
+    width, one_side, (h0, h1) = (kind & 7) + 1, kind & 8 != 0, PARITY_CHECKS[kind >> 4]
+    assert math.copysign(1, base) > 0 or one_side and base != 0
+    levels = []
+    for code in range(2 << width):
+        last = (2 << width) - 1
+        u = f32(code / last) if one_side else f32((2 * code - last) / last)
+        levels.append(f32(f32(u * f32(1 + f32(u * u))) / 2))
+
+    def values(data, count):
+        stream, out = Reader(data), []
+        for start in range(0, count, 256):
+            here = min(256, count - start)
+            scale = stream.u8()
+            number = (here + 15) // 16
+            below = unpack(stream.bytes((number + 1) // 2), 4, number)
+            state = scale // 2 % 8
+            for i, symbol in enumerate(unpack(stream.bytes((here * width + 7) // 8), width, here)):
+                eighths = scale + 2 * below[i // 16]
+                s = f32(base * math.ldexp(EIGHTHS[eighths % 8], -(eighths // 8))) if below[i // 16] < 15 else 0.0
+                x = offset + f32(s * levels[2 * symbol + state % 2])
+                state = state // 2 ^ (state % 2 * h0) ^ (symbol % 2 * h1)
+                out.append((f32(min(max(x, -LARGEST[0]), LARGEST[0])), float("inf")))
+        assert stream.finished()
+        return out
+
+    return values
+
+
 def read_lossless(stages, element):
     tag, parameters = stages.u8(), stages.section()
     flags = parameters.u8()
@@ -983,8 +1025,8 @@ def decode(data):
     as_bits = None
     if stages.data[stages.at] == 0x12:
         as_bits = read_lossless(stages, flags & 3)
-    elif stages.data[stages.at] == 0x10:
-        blocks = read_blocks(stages, side)
+    elif stages.data[stages.at] in (0x10, 0x13):
+        blocks = read_blocks(stages, side) if stages.data[stages.at] == 0x10 else read_trellis_blocks(stages)
 
         def values(_, data, number):
             return blocks(data, number)
