@@ -104,12 +104,13 @@ const WIDE_BITS: u32 = 8;
 /// The sides of levels, from the lowest bits of symbols, eight at a time.
 ///
 /// States are what is behind two polynomials. Side `t` is the sum, modulo 2, of the sides `t - 1 - i` where bit `i` of `h0` is
-/// set, and the lowest bits of the symbols `t - 1 - i` where bit `i` of `h1` is. With `D` for a delay, sides are so the bits
-/// times `D h1(D)` by `h(D) = 1 + D h0(D)`. Modulo 2, `h(D)^8` is `h(D^8)`, which is 1 for eight at a time, so that dividing
+/// set, and the lowest bits of the symbols `t - 1 - i` where bit `i` of `h1` is. With `D` for a delay, sides are the bits times
+/// `D h1(D)`, divided by `h(D) = 1 + D h0(D)`. Modulo 2, `h(D)^8` is `h(D^8)`, which is 1 for eight at a time, so that dividing
 /// by `h(D)` is multiplying by `h(D) h(D^2) h(D^4)`: a few shifts of a word with a bit in each byte.
 struct Sides<const STATES: u16> {
+    /// The eight bits and sides before.
     bits: u64,
-    sides: u64,
+    past: u64,
     /// What the first state adds to the sides to come.
     started: u64,
 }
@@ -134,7 +135,7 @@ impl<const STATES: u16> Sides<STATES> {
     };
 
     const fn new(start: usize) -> Self {
-        Self { bits: 0, sides: 0, started: Self::STARTED[start % STARTS] }
+        Self { bits: 0, past: 0, started: Self::STARTED[start % STARTS] }
     }
 
     #[inline(always)]
@@ -145,7 +146,7 @@ impl<const STATES: u16> Sides<STATES> {
         for i in 0..GROUP as u32 {
             let delay = 8 * (i + 1);
             if h0 >> i & 1 == 1 {
-                sides ^= self.sides.unbounded_shr(64 - delay);
+                sides ^= self.past.unbounded_shr(64 - delay);
             }
             if h1 >> i & 1 == 1 {
                 sides ^= self.bits.unbounded_shr(64 - delay) ^ bits.unbounded_shl(delay);
@@ -160,7 +161,7 @@ impl<const STATES: u16> Sides<STATES> {
             }
         }
         sides ^= self.started;
-        *self = Self { bits, sides, started: 0 };
+        *self = Self { bits, past: sides, started: 0 };
         sides
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         trellis::{Branches, Sources, sources, step},
     },
 };
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 /// Scales that are tried for a block, each in a lane: an octave of eighths. Twice as many gain 0.01 dB.
 const WIDTH: usize = 8;
@@ -39,7 +39,7 @@ const NEVER: f32 = 1e30;
 #[derive(Debug)]
 struct Bins {
     /// For each bin, the nearest level of each class: those whose codes are so modulo 4.
-    nearest: Box<[[f32; 4]; BINS]>,
+    nearest: Vec<[f32; 4]>,
     lowest: f32,
     per_unit: f32,
 }
@@ -48,7 +48,7 @@ impl Bins {
     fn new(levels: &Levels, side: Side) -> Self {
         let lowest = if side == Side::Both { -REACH } else { 0.0 };
         let per_unit = (BINS - 1) as f32 / (REACH - lowest);
-        let mut nearest = Box::new([[0.0; 4]; BINS]);
+        let mut nearest = vec![[0.0; 4]; BINS];
         for class in 0..4 {
             let mut levels = levels.all().iter().copied().skip(class).step_by(4).peekable();
             let mut level = levels.next().unwrap_or_default();
