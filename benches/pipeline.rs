@@ -4,7 +4,10 @@
 mod shared;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fewbits::{Coded, Fit, Frame, FrameWriter, Pipeline, PipelineExt, ScaleType, TrellisBlocks, Uniform};
+use fewbits::{
+    Coded, Compressor, Effort, Fit, Frame, FrameWriter, Pipeline, PipelineExt, ScaleType, Target, TrellisBlocks,
+    Uniform, decompress_into,
+};
 use shared::{LEN, group, weights};
 use std::hint::black_box;
 
@@ -69,5 +72,23 @@ fn trellis_blocks(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, pipelines, trellis_blocks);
+/// One call with a target, of as many values as a chunk has.
+fn targets(criterion: &mut Criterion) {
+    const CHUNK: usize = 1 << 18;
+    let values = weights(CHUNK);
+    let mut out = vec![0.0_f32; CHUNK];
+    let mut group = group(criterion, "compress, 4.5 bits", CHUNK);
+    group.sample_size(10);
+    for (name, effort) in [("default", Effort::Default), ("best", Effort::Best)] {
+        let compressor = Compressor::new(Target::BitsPerValue(4.5)).effort(effort);
+        group.bench_function(name, |bencher| bencher.iter(|| compressor.compress(black_box(&values))));
+        let frame = compressor.compress(&values).expect("finite data").into_bytes();
+        group.bench_function(format!("{name}, decompress"), |bencher| {
+            bencher.iter(|| decompress_into(black_box(&frame), black_box(&mut out)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pipelines, trellis_blocks, targets);
 criterion_main!(benches);
