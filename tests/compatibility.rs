@@ -203,9 +203,15 @@ fn contexts_of_blocks() -> Vec<u8> {
 fn idle_classes() -> Vec<u8> {
     let scale = |i: usize| 2.0_f32.powi((i / 64 % 8) as i32) * 2.0_f32.powi((i % 8) as i32 / 2);
     let values: Vec<f32> = gaussian(64 * 64, 97).into_iter().enumerate().map(|(i, x)| x * scale(i)).collect();
-    let compressed = Compressor::new(Target::BitsPerValue(1.5)).shape(&[64, 64]).compress(&values).unwrap();
-    assert!(compressed.report().method.contains("contexts by row"), "{}", compressed.report().method);
-    compressed.into_bytes()
+    // What a search finds may change; whatever was found once is written by its own parameters.
+    let stored = fs::read(golden(fewbits::FORMAT_VERSION, "contexts-rows-columns-idle.fewb"));
+    let first = || {
+        let compressor = Compressor::new(Target::BitsPerValue(1.5)).shape(&[64, 64]);
+        compressor.compress(&values).unwrap().into_bytes()
+    };
+    let bytes = stored.unwrap_or_else(|_| first());
+    let decoder = Frame::parse(&bytes).unwrap().decoder().unwrap();
+    Frame::encode(decoder.pipeline(), &values).unwrap()
 }
 
 /// Few values far from all others, and a fine step: escapes, and symbols without their lowest bits.

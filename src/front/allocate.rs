@@ -1,7 +1,7 @@
 //! A budget for a whole model: how many bytes each of its slices gets.
 
 use super::{
-    compressor::{Compressor, Effort},
+    compressor::Compressor,
     plan::{Goal, Plan},
     weighed::{Wanted, Weighing},
 };
@@ -137,8 +137,7 @@ impl<'a, T: Element> Part<'a, T> {
             (compressor.compress(self.values).map_or(usize::MAX, |found| found.as_bytes().len()), target)
         } else {
             let wanted = Wanted::Bits(self.bits);
-            let weighing =
-                Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), Effort::Default, 1 << 18, wanted)?;
+            let weighing = Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), 8, 1 << 18, wanted)?;
             let tried = weighing.try_width(width, 1.0, self.density, wanted)?;
             self.density = tried.as_ref().map(|tried| (tried.density, width));
             let bytes = tried.map_or(usize::MAX, |tried| (tried.bits * self.values.len() as f64 / 8.0) as usize + 1);

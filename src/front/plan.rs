@@ -187,7 +187,7 @@ impl Plan {
                 let coefficients = plan.coefficients(&sample, &sample_shape)?;
                 let simple = if plan.shift == Shift::None { 0.0 } else { SLACK };
                 // Steps may be too fine or too wide to be one.
-                let Ok(cost) = coded_cost(&coefficients, classes, width) else { continue };
+                let Ok(cost) = coded_cost(&coefficients, classes, width, values.len()) else { continue };
                 let bits = cost + side + simple;
                 best = if bits < best.0 { (bits, plan) } else { best };
             }
@@ -330,7 +330,7 @@ fn for_each_class(values: &[f32], classes: &Classes, mut each: impl FnMut(f32, u
 }
 
 /// Bits that equal steps of a width do take, without a trellis, and those that their error is worth.
-fn coded_cost(values: &[f32], classes: Classes, width: f64) -> Result<f64> {
+fn coded_cost(values: &[f32], classes: Classes, width: f64, all: usize) -> Result<f64> {
     let automaton = Automaton::memoryless();
     let quantizer = Trellis::new(width as f32).lambda(0.0).fit(values)?;
     let (mut codes, mut restored) = (vec![0; values.len()], vec![0.0; values.len()]);
@@ -340,7 +340,9 @@ fn coded_cost(values: &[f32], classes: Classes, width: f64) -> Result<f64> {
     let zero = quantizer.zero().max(0).cast_unsigned();
     let fit = ContextRans::new(automaton).centre(zero).classes(classes).fit_codes(&codes, quantizer.level_count())?;
     let count = values.len().max(1) as f64;
-    Ok(fit.bits / count + 0.5 * ln((error / count / width / width).max(f64::MIN_POSITIVE)) / LN_2)
+    // Tables are written once for all values, of which these are a sample.
+    let tables = 8.0 * fit.codec.table_bytes() as f64 / all.max(1) as f64;
+    Ok(fit.bits / count + tables + 0.5 * ln((error / count / width / width).max(f64::MIN_POSITIVE)) / LN_2)
 }
 
 /// About how many bits equal steps of a width take: the differential entropy of values with even noise as wide as a step, in

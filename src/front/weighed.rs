@@ -1,17 +1,14 @@
 //! From a target that is a size or a mean error to a frame with the least error for its bits.
 
 use super::{
-    compressor::{Compressed, Compressor, Effort},
+    compressor::{Compressed, Compressor},
     plan::{Goal, Plan, first_scale},
 };
 use crate::{
     automaton::Automaton,
     calibrate,
     classes::Classes,
-    codec::{
-        Codec, ContextRans, ContextRansCodec,
-        rans::{Model, side_bytes},
-    },
+    codec::{Codec, ContextRans, ContextRansCodec, rans::Model},
     element::{Element, joint_block},
     error::Result,
     fit::Fit,
@@ -49,8 +46,6 @@ pub(super) struct Weighing<'a> {
     automaton: Automaton,
     /// The scale of the first class: octaves of values.
     scale: f64,
-    /// Bytes of classes.
-    side: f64,
 }
 
 /// A step, and what became of it.
@@ -93,21 +88,43 @@ impl Compressor {
             Wanted::Error(error) => Goal::Width(exp(0.5 * ln((error * 15.4).max(f64::MIN_POSITIVE)))),
         };
         let plan = if wide.len() < 256 { Plan::plain() } else { Plan::best(&wide, &shape, goal)? };
-        let weigh = |plan: Plan| Weighing::new(&wide, plan, shape.clone(), self.effort, self.chunk(), wanted);
-        let mut weighing = weigh(plan.clone())?;
-        let width = goal.width(&weighing.coefficients);
-        let mut first = weighing.try_width(width, 1.0, None, wanted)?;
-        // Densities of classes may not be those of codes, tables always are.
-        if plan.has_classes() {
-            let all = weigh(plan.without_classes())?;
-            let tried = all.try_width(width, 1.0, None, wanted)?;
-            let cost = |tried: &Option<Tried>| tried.as_ref().map_or(f64::INFINITY, Tried::cost);
-            if cost(&tried) < cost(&first) {
-                (weighing, first) = (all, tried);
+        let mut best: Option<(Compressed, bool)> = None;
+        // At low rates half of the levels are no zero, which may be what most values need.
+        let low = matches!(wanted, Wanted::Bits(bits) if bits < LOW_RATE);
+        let states = self.effort.states();
+        for states in if low { vec![states, 1] } else { vec![states] } {
+            let weigh = |plan: Plan| Weighing::new(&wide, plan, shape.clone(), states, self.chunk(), wanted);
+            let mut weighing = weigh(plan.clone())?;
+            let width = goal.width(&weighing.coefficients);
+            let mut first = weighing.try_width(width, 1.0, None, wanted)?;
+            // Densities of classes may not be those of codes, tables always are.
+            if plan.has_classes() {
+                let all = weigh(plan.without_classes())?;
+                let tried = all.try_width(width, 1.0, None, wanted)?;
+                let cost = |tried: &Option<Tried>| tried.as_ref().map_or(f64::INFINITY, Tried::cost);
+                if cost(&tried) < cost(&first) {
+                    (weighing, first) = (all, tried);
+                }
             }
+            weighing.weighting.clone_from(&weighting);
+            let found = self.seek(values, &weighing, wanted, width, first)?;
+            let better = |(found, close): &(Compressed, bool)| {
+                best.as_ref().is_none_or(|(best, _)| is_better(wanted, found, best, *close))
+            };
+            best = if found.as_ref().is_some_and(better) { found } else { best };
         }
-        weighing.weighting = weighting;
-        let mut width = width;
+        Ok(best)
+    }
+
+    /// Looks for the step: by estimates until they are near, then by frames.
+    fn seek<T: Element>(
+        &self,
+        values: &[T],
+        weighing: &Weighing<'_>,
+        wanted: Wanted,
+        mut width: f64,
+        mut first: Option<Tried>,
+    ) -> Result<Option<(Compressed, bool)>> {
         let mut density = None;
         let mut best: Option<Compressed> = None;
         let (mut fine, mut coarse) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -190,6 +207,8 @@ impl Compressor {
 /// Rounds in all, and those that are estimated only, if estimates are near.
 const MOST_ROUNDS: usize = 24;
 const ESTIMATED_ROUNDS: usize = 4;
+/// Bits per value below which one state is tried.
+const LOW_RATE: f64 = 1.2;
 /// What bits may weigh, of what they do.
 const HEAVIEST: f32 = 4.0;
 /// Octaves of a step: what a frame may be off by, and what is left as a margin.
@@ -229,14 +248,13 @@ impl<'a> Weighing<'a> {
         values: &'a [f32],
         plan: Plan,
         shape: Vec<usize>,
-        effort: Effort,
+        states: u16,
         chunk: usize,
         wanted: Wanted,
     ) -> Result<Self> {
         let coefficients = plan.coefficients(values, &shape)?;
         let classes = calibrate::classes(&plan.groupings(values.len())?, &coefficients)?;
         let scale = 0.5 * ln(first_scale(&coefficients, &classes)) / LN_2;
-        let side = classes.parts().iter().map(|(_, levels)| side_bytes(levels) as f64 + 4.0).sum();
         // States of lanes are to take at most a thousandth.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;
@@ -246,8 +264,8 @@ impl<'a> Weighing<'a> {
             .iter()
             .fold(32, |block, transform| joint_block(block, block, transform.block().max(1)));
         let period = chunk.checked_next_multiple_of(block).unwrap_or(block);
-        let automaton = Automaton::trellis(effort.states())?.lanes(lanes)?.period(period)?;
-        Ok(Self { weighting: None, coefficients, plan, shape, classes, automaton, scale, side })
+        let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(period)?;
+        Ok(Self { weighting: None, coefficients, plan, shape, classes, automaton, scale })
     }
 
     /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
@@ -273,6 +291,7 @@ impl<'a> Weighing<'a> {
         let centre = zero >> automaton.side_bits();
         let last = (quantizer.level_count() - 1) >> automaton.side_bits();
         // What codes cost, before there are any.
+        let known = density.is_some();
         let density = match density {
             Some((density, before)) => density.rescaled(ln(before / width) / LN_2, centre.min(last)),
             None => Model::gaussian(self.scale - symbol, centre.min(last)),
@@ -283,7 +302,10 @@ impl<'a> Weighing<'a> {
         }
         let mut codes = vec![0; self.coefficients.len()];
         quantizer.quantize_at(0, &self.coefficients, &mut codes)?;
-        let settings = ContextRans::new(automaton).centre(zero).classes(classes);
+        let mut settings = ContextRans::new(automaton).centre(zero).classes(classes);
+        if known {
+            settings = settings.like(density);
+        }
         let fit = settings.fit_codes(&codes, quantizer.level_count())?;
         if let Some(rates) = fit.codec.rates() {
             quantizer.set_rates(rates);
@@ -298,7 +320,8 @@ impl<'a> Weighing<'a> {
         }
         let count = codes.len() as f64;
         let chunks = (count / automaton.block().max(1 << 12) as f64) as usize as f64 + 1.0;
-        let overhead = FRAME + self.side + chunks * (PER_CHUNK + 4.0 * automaton.lane_count() as f64);
+        let overhead =
+            FRAME + fit.codec.side_bytes() as f64 + chunks * (PER_CHUNK + 4.0 * automaton.lane_count() as f64);
         let bits = (fit.bits + 8.0 * overhead) / count;
         Ok(Some(Tried { quantizer, codec: fit.codec, density: fit.density, bits, error: error / count }))
     }

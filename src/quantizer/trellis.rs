@@ -33,11 +33,11 @@ use core::marker::PhantomData;
 ///
 /// let weights: Vec<f32> = (0..50_000_u32).map(|i| ((i.wrapping_mul(2654435761) >> 8) as f32 / 2_f32.powi(23) - 1.0)).collect();
 /// let automaton = Automaton::trellis(8)?;
-/// let settings = Coded::new(Trellis::new(0.1).automaton(automaton), ContextRans::new(automaton));
+/// let settings = Coded::new(Trellis::new(1.0 / 15.0).automaton(automaton), ContextRans::new(automaton));
 /// let bytes = Frame::encode(&settings.fit(&weights)?, &weights)?;
 /// let restored: Vec<f32> = fewbits::decompress(&bytes)?;
 ///
-/// let uniform = Coded::new(Uniform::new(4), Rans::new()).fit(&weights)?; // about as large
+/// let uniform = Coded::new(Uniform::new(4).asymmetric(), Rans::new()).fit(&weights)?; // about as large
 /// let plain: Vec<f32> = fewbits::decompress(&Frame::encode(&uniform, &weights)?)?;
 /// let mse = |x: &[f32]| weights.iter().zip(x).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
 /// assert!(mse(&restored) < 0.85 * mse(&plain));

@@ -5,7 +5,6 @@ use super::{
     context_stream::{BITS, ContextDecoder, Contexts, MOST_SYMBOL},
     counts::Counts,
     model::Model,
-    plan::ENTRY,
     split,
 };
 use crate::{
@@ -49,6 +48,8 @@ pub struct ContextRans {
     centre: Option<u32>,
     classes: Option<Classes>,
     written: bool,
+    /// A density whose shape is known to be near.
+    like: Option<Model>,
 }
 
 /// Without [`ContextRans::written`], tables are written if there are at most so many classes.
@@ -57,7 +58,7 @@ const FEW_CLASSES: usize = 4;
 impl ContextRans {
     /// For codes of this automaton, without groups.
     pub const fn new(automaton: Automaton) -> Self {
-        Self { automaton, groups: Vec::new(), centre: None, classes: None, written: false }
+        Self { automaton, groups: Vec::new(), centre: None, classes: None, written: false, like: None }
     }
 
     /// With tables of the codes themselves for any number of classes, where they are smaller with all that they take: for
@@ -79,6 +80,11 @@ impl ContextRans {
     #[must_use]
     pub fn centre(self, code: u32) -> Self {
         Self { centre: Some(code), ..self }
+    }
+
+    /// Nearly the density of the codes.
+    pub(crate) fn like(self, density: Model) -> Self {
+        Self { like: Some(density), ..self }
     }
 
     /// Classes that are known.
@@ -107,7 +113,7 @@ impl ContextRans {
         let mut counts = Counts::new(classes.count() * automaton.sides(), centre, last);
         Contexts::for_each(automaton, &classes, 0, codes, |_, table, symbol| counts.add(table, symbol))?;
         let pairs: Vec<_> = (0..classes.count() * automaton.sides()).map(|table| counts.pairs(table)).collect();
-        let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last)?;
+        let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last, self.like)?;
         // What rounding to frequencies adds.
         let bits = bits + 0.002 * codes.len() as f64;
         if self.written || classes.count() <= FEW_CLASSES {
@@ -115,8 +121,7 @@ impl ContextRans {
             let tables: Vec<Table> =
                 pairs.iter().map(|pairs| Table::of_bits(pairs, width, BITS)).collect::<Result<_>>()?;
             let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
-            let entries: usize = tables.iter().map(|table| table.symbols().len()).sum();
-            if own + ENTRY * entries as f64 + 24.0 * tables.len() as f64 <= bits {
+            if own + 8.0 * written_bytes(&tables) as f64 <= bits {
                 let codec = ContextRansCodec::of_tables(automaton, classes, tables, last)?;
                 return Ok(ContextFit { codec, density, bits: own });
             }
@@ -218,12 +223,12 @@ impl<C: Code> ContextRansCodec<C> {
     /// Bytes of levels and tables.
     pub(crate) fn side_bytes(&self) -> usize {
         let levels: usize = self.contexts.classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
-        let mut tables = Vec::new();
-        if self.model == Model::Tables {
-            let mut out = crate::wire::Writer { bytes: &mut tables };
-            self.contexts.tables.iter().for_each(|table| table.write(&mut out));
-        }
-        levels + tables.len()
+        levels + self.table_bytes()
+    }
+
+    /// Bytes of tables, if they are written.
+    pub(crate) fn table_bytes(&self) -> usize {
+        if self.model == Model::Tables { written_bytes(&self.contexts.tables) } else { 0 }
     }
 
     /// The packing of a stream, with the number of bits from its first byte.
@@ -432,6 +437,14 @@ impl<C: Code> Restore for ContextRansCodec<C> {
         }
         Self::of_model(automaton, classes, model, last)
     }
+}
+
+fn written_bytes(tables: &[Table]) -> usize {
+    let mut bytes = Vec::new();
+    for table in tables {
+        table.write(&mut crate::wire::Writer { bytes: &mut bytes });
+    }
+    bytes.len()
 }
 
 /// Bytes of side information that classes take.

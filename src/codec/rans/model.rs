@@ -58,12 +58,23 @@ impl Model {
         Ok(Self::Density { shape: shape.into(), scale, centre: centre as u32 })
     }
 
-    /// The density that takes the fewest bits for these symbols, and how many.
-    pub(super) fn nearest(pairs: &[Pairs], sides: usize, centre: u32, last: u32) -> Result<(Self, f64)> {
+    /// The density that takes the fewest bits for these symbols, and how many; `like` is one whose shape was best for symbols
+    /// like these.
+    pub(super) fn nearest(
+        pairs: &[Pairs],
+        sides: usize,
+        centre: u32,
+        last: u32,
+        like: Option<Self>,
+    ) -> Result<(Self, f64)> {
         let search = Search { pairs, sides, centre, last };
-        let mut best = search.best_scale(GAUSSIAN, search.scale())?;
         // Shapes are in an order, so that a better one is near: first coarsely, then finely.
-        for stride in [4, 2, 1] {
+        let (shape, strides): (_, &[usize]) = match like {
+            Some(Self::Density { shape, .. }) => (shape, &[1]),
+            _ => (GAUSSIAN, &[4, 2, 1]),
+        };
+        let mut best = search.best_scale(shape, search.scale())?;
+        for &stride in strides {
             for lighter in [false, true] {
                 loop {
                     let shape = if lighter { best.0 + stride } else { best.0.wrapping_sub(stride) };

@@ -13,7 +13,7 @@ const FEW_SYMBOLS: usize = 24;
 const MANY_SYMBOLS: usize = 4096;
 
 /// About what an entry of the table takes, in bits.
-pub(super) const ENTRY: f64 = 12.0;
+const ENTRY: f64 = 12.0;
 
 /// A table that could be made, and what it would cost.
 pub(super) struct Plan {
