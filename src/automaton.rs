@@ -34,6 +34,8 @@ pub(crate) const LANES: usize = 32;
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "raw::Automaton", into = "raw::Automaton"))]
 pub struct Automaton {
     h0: u16,
     h1: u16,
@@ -152,5 +154,34 @@ impl Automaton {
         let damaged = Error::Corrupt { what: "period of an automaton", found: period as u64 };
         let values = period.checked_mul(LANES).ok_or(damaged.clone())?;
         automaton.period(values).map_err(|_| damaged)
+    }
+}
+
+/// What serde sees.
+#[cfg(feature = "serde")]
+mod raw {
+    use crate::error::{Error, Result};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Automaton {
+        states: u16,
+        lanes: usize,
+        period: usize,
+    }
+
+    impl From<super::Automaton> for Automaton {
+        fn from(automaton: super::Automaton) -> Self {
+            let super::Automaton { states, period, .. } = automaton;
+            Self { states, lanes: automaton.lane_count(), period }
+        }
+    }
+
+    impl TryFrom<Automaton> for super::Automaton {
+        type Error = Error;
+
+        fn try_from(Automaton { states, lanes, period }: Automaton) -> Result<Self> {
+            Self::trellis(states)?.lanes(lanes)?.period(period)
+        }
     }
 }

@@ -5,9 +5,10 @@ mod common;
 
 use common::gaussian;
 use fewbits::{
-    Affine, Codebook, Coded, Compand, Compressor, DType, Dct, ErrorBound, ErrorStats, Fit, Granularity, Grid, Hadamard,
-    KMeans, Limits, Lossless, Minifloat, NanPolicy, NonFinite, Quantile, QuantileMethod, Quantiles, Range, Rans,
-    Representative, Rounding, Scale, ScaleRule, ScaleType, Seed, Standardize, Target, Then, TrellisBlocks, Uniform,
+    Affine, Automaton, Codebook, Coded, Compand, Compressor, DType, Dct, Effort, ErrorBound, ErrorStats, Fit,
+    Granularity, Grid, Hadamard, KMeans, Limits, Lossless, Minifloat, NanPolicy, NonFinite, Quantile, QuantileMethod,
+    Quantiles, Range, Rans, Representative, Rounding, Scale, ScaleRule, ScaleType, Seed, Standardize, Target, Then,
+    Trellis, TrellisBlocks, Uniform,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
@@ -42,6 +43,11 @@ fn settings_come_back() {
     round_trip(&Then::new(Dct::new(8).unwrap().along(&[5, 6, 7], 1).unwrap(), Dct::new(16).unwrap()));
     round_trip(&Standardize::new().means_only().stored_as(DType::Bf16).per_block(5));
     round_trip(&TrellisBlocks::new(4).states(64));
+    let automaton = Automaton::trellis(64).unwrap().lanes(4).unwrap().period(4096).unwrap();
+    round_trip(&Trellis::new(0.5).automaton(automaton).lambda(0.2));
+    let compressor = Compressor::new(Target::Sqnr(20.0)).effort(Effort::Best).shape(&[2, 3]).missing(-9.0);
+    round_trip(&compressor.weights(1, &[1.0, 2.0, 3.0]).chunk_len(4096));
+    assert!(serde_json::from_str::<Automaton>(r#"{"states":9,"lanes":4,"period":4096}"#).is_err());
     round_trip(&(Lossless, Limits::bytes(7), Limits::none(), Granularity::Axis { shape: vec![2, 3], axis: 1 }));
     round_trip(&Quantiles::new().method(QuantileMethod::Hazen).nan(NanPolicy::Ignore));
     for format in [Minifloat::E4M3, Minifloat::E5M2, Minifloat::E3M2, Minifloat::E2M3, Minifloat::F16, Minifloat::BF16]
