@@ -1,7 +1,7 @@
 //! The loops with more than one table: which one follows from the class of a value and from the codes before it.
 
 use super::{
-    stream::{Back, LOW, STATE, WORD, parts},
+    stream::{Back, LOW, WORD, parts, read_states},
     table::{Slot, Table},
 };
 use crate::{
@@ -109,36 +109,12 @@ impl Contexts {
                 let code = code.to_u32();
                 let side = (code & shift) as usize;
                 let table = &self.tables[usize::from(classed[i]) * sides + side];
-                let x = &mut states[i % lanes];
-                let code = code >> shift;
-                let mut symbol = table.symbol(code);
-                if symbol.frequency == 0 {
-                    for (shift, bits) in parts(self.width).rev() {
-                        if !out.raw(x, bits, (code >> shift) & ((1 << bits) - 1)) {
-                            return None;
-                        }
-                    }
-                    symbol = table.escape();
-                } else if table.low_bits() > 0 {
-                    let low = table.low_bits();
-                    if !out.raw(x, low, code & ((1 << low) - 1)) {
-                        return None;
-                    }
+                if !out.code(table, BITS, &mut states[i % lanes], code >> shift) {
+                    return None;
                 }
-                if u64::from(*x) >= u64::from(symbol.frequency) << (32 - BITS) {
-                    if !out.word(*x) {
-                        return None;
-                    }
-                    *x >>= WORD;
-                }
-                *x = symbol.put(*x, BITS);
             }
         }
-        let at = out.at.checked_sub(lanes * STATE)?;
-        for (bytes, x) in out.bytes[at..].chunks_exact_mut(STATE).zip(&states[..lanes]) {
-            bytes.copy_from_slice(&x.to_le_bytes());
-        }
-        Some(len - at)
+        out.states(&states[..lanes]).map(|at| len - at)
     }
 }
 
@@ -157,18 +133,8 @@ pub(super) struct ContextDecoder<'a> {
 
 impl<'a> ContextDecoder<'a> {
     pub(super) fn new(contexts: &'a Contexts, start: usize, bytes: &'a [u8]) -> Result<Self> {
-        let needed = contexts.automaton.lane_count() * STATE;
-        let Some(head) = bytes.get(..needed) else {
-            return Err(Error::Truncated { needed, actual: bytes.len() });
-        };
-        let mut states = [LOW; LANES];
-        for (x, bytes) in states.iter_mut().zip(head.as_chunks::<STATE>().0) {
-            *x = u32::from_le_bytes(*bytes);
-            if *x < LOW {
-                return Err(Error::Corrupt { what: "state of a lane", found: (*x).into() });
-            }
-        }
-        Ok(Self { contexts, states, walk: [0; LANES], start, done: 0, bytes, at: needed })
+        let (states, at) = read_states(bytes, contexts.automaton.lane_count())?;
+        Ok(Self { contexts, states, walk: [0; LANES], start, done: 0, bytes, at })
     }
 
     /// The next codes.

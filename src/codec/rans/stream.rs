@@ -13,7 +13,7 @@ pub(super) const LOW: u32 = 1 << 16;
 /// The most lanes.
 pub(super) const MOST_LANES: usize = 32;
 /// Bytes of a state.
-pub(super) const STATE: usize = 4;
+const STATE: usize = 4;
 /// Bits of a word.
 pub(super) const WORD: u32 = 16;
 
@@ -46,6 +46,62 @@ impl Back<'_> {
     }
 }
 
+impl Back<'_> {
+    /// A code under a table whose frequencies sum to `2^bits`: what is read last is written first.
+    #[inline(always)]
+    pub(super) fn code<C: Code>(&mut self, table: &Table, bits: u32, x: &mut u32, code: C) -> bool {
+        let mut symbol = table.symbol(code);
+        let code = code.to_u32();
+        if symbol.frequency == 0 {
+            for (shift, bits) in parts(table.width()).rev() {
+                if !self.raw(x, bits, (code >> shift) & ((1 << bits) - 1)) {
+                    return false;
+                }
+            }
+            symbol = table.escape();
+        } else if table.low_bits() > 0 {
+            let low = table.low_bits();
+            if !self.raw(x, low, code & ((1 << low) - 1)) {
+                return false;
+            }
+        }
+        // The product is 2^32 if there is no other symbol.
+        if u64::from(*x) >= u64::from(symbol.frequency) << (32 - bits) {
+            if !self.word(*x) {
+                return false;
+            }
+            *x >>= WORD;
+        }
+        *x = symbol.put(*x, bits);
+        true
+    }
+
+    /// The states of all lanes, with which a stream begins; returns where.
+    pub(super) fn states(self, states: &[u32]) -> Option<usize> {
+        let at = self.at.checked_sub(states.len() * STATE)?;
+        for (bytes, x) in self.bytes[at..].chunks_exact_mut(STATE).zip(states) {
+            bytes.copy_from_slice(&x.to_le_bytes());
+        }
+        Some(at)
+    }
+}
+
+/// The states of all lanes from the front of a stream, and the bytes that they take.
+pub(super) fn read_states(bytes: &[u8], lanes: usize) -> Result<([u32; MOST_LANES], usize)> {
+    let needed = lanes * STATE;
+    let Some(head) = bytes.get(..needed) else {
+        return Err(Error::Truncated { needed, actual: bytes.len() });
+    };
+    let mut states = [LOW; MOST_LANES];
+    for (x, bytes) in states.iter_mut().zip(head.as_chunks::<STATE>().0) {
+        *x = u32::from_le_bytes(*bytes);
+        if *x < LOW {
+            return Err(Error::Corrupt { what: "state of a lane", found: (*x).into() });
+        }
+    }
+    Ok((states, needed))
+}
+
 /// An escaped code in parts of at most 16 bits, the lowest first.
 #[inline(always)]
 pub(super) fn parts(width: u32) -> impl DoubleEndedIterator<Item = (u32, u32)> {
@@ -60,36 +116,11 @@ impl Table {
         let mut states = [LOW; MOST_LANES];
         let bits = self.bits();
         for (i, &code) in codes.iter().enumerate().rev() {
-            let x = &mut states[i % lanes];
-            let mut symbol = self.symbol(code);
-            if symbol.frequency == 0 {
-                // What is read last is written first.
-                for (shift, bits) in parts(self.width()).rev() {
-                    if !out.raw(x, bits, (code.to_u32() >> shift) & ((1 << bits) - 1)) {
-                        return None;
-                    }
-                }
-                symbol = self.escape();
-            } else if self.low_bits() > 0 {
-                let low = self.low_bits();
-                if !out.raw(x, low, code.to_u32() & ((1 << low) - 1)) {
-                    return None;
-                }
+            if !out.code(self, bits, &mut states[i % lanes], code) {
+                return None;
             }
-            // The product is 2^32 if there is no other symbol.
-            if u64::from(*x) >= u64::from(symbol.frequency) << (32 - bits) {
-                if !out.word(*x) {
-                    return None;
-                }
-                *x >>= WORD;
-            }
-            *x = symbol.put(*x, bits);
         }
-        let at = out.at.checked_sub(lanes * STATE)?;
-        for (bytes, x) in out.bytes[at..].chunks_exact_mut(STATE).zip(&states[..lanes]) {
-            bytes.copy_from_slice(&x.to_le_bytes());
-        }
-        Some(len - at)
+        out.states(&states[..lanes]).map(|at| len - at)
     }
 
     /// Codes below `2^width`, or an error that names the first that is not.
@@ -157,18 +188,8 @@ pub(super) struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     /// `lanes` is a power of two of at most 32.
     pub(super) fn new(table: &'a Table, bytes: &'a [u8], lanes: usize) -> Result<Self> {
-        let needed = lanes * STATE;
-        let Some(head) = bytes.get(..needed) else {
-            return Err(Error::Truncated { needed, actual: bytes.len() });
-        };
-        let mut states = [LOW; MOST_LANES];
-        for (x, bytes) in states.iter_mut().zip(head.as_chunks::<STATE>().0) {
-            *x = u32::from_le_bytes(*bytes);
-            if *x < LOW {
-                return Err(Error::Corrupt { what: "state of a lane", found: (*x).into() });
-            }
-        }
-        Ok(Self { table, states, lanes, lane: 0, bytes, at: needed })
+        let (states, at) = read_states(bytes, lanes)?;
+        Ok(Self { table, states, lanes, lane: 0, bytes, at })
     }
 
     /// The next codes.
