@@ -1,42 +1,29 @@
-//! A container of your own around the tables of the entropy coder: no frames, no stages, 12 bytes of header.
+//! A container of your own around the tables of the entropy coder: no frames, no stages, 4 bytes of header.
 //!
 //!     cargo run --release --example container
 
 use fewbits::{Error, Fit, QuantizerExt, Result, Uniform, rans::Table};
 
 const LANES: usize = 4;
+const MOST: u64 = 1 << 24;
 
-/// Number of codes, length of the table, the table as pairs of a code and a frequency, the payload.
+/// Number of codes, the table, the payload.
 fn pack(codes: &[u8]) -> Result<Vec<u8>> {
     let mut counts = [0; 256];
-    for &code in codes {
-        counts[usize::from(code)] += 1;
-    }
+    codes.iter().for_each(|&code| counts[usize::from(code)] += 1);
     let table = Table::from_counts(&counts, 8)?;
-    let mut bytes = Vec::new();
-    for number in [codes.len() as u32, table.bits(), table.symbols().len() as u32] {
-        bytes.extend(number.to_le_bytes());
-    }
-    bytes.extend(table.symbols().iter().flat_map(|&(code, f)| [code as u8, f as u8, (f >> 8) as u8]));
-    bytes.extend(table.encode(codes, LANES)?);
-    Ok(bytes)
+    Ok([&(codes.len() as u32).to_le_bytes()[..], &table.to_bytes(), &table.encode(codes, LANES)?].concat())
 }
 
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
-    let short = || Error::Truncated { needed: 12, actual: bytes.len() };
-    let (head, rest) = bytes.split_at_checked(12).ok_or_else(short)?;
-    let [count, bits, symbols] = [0, 4, 8].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|i| head[at + i])));
+    let (count, rest) = bytes.split_first_chunk().ok_or(Error::Truncated { needed: 4, actual: bytes.len() })?;
+    let needed = u64::from(u32::from_le_bytes(*count));
     // Numbers of others are looked at before memory is taken for them.
-    let needed = u64::from(count);
-    let limit = 1 << 24;
-    if needed > limit {
-        return Err(Error::Limit { needed, limit });
+    if needed > MOST {
+        return Err(Error::Limit { needed, limit: MOST });
     }
-    let len = usize::try_from(3 * u64::from(symbols)).map_err(|_| short())?;
-    let (table, payload) = rest.split_at_checked(len).ok_or_else(short)?;
-    let symbol = |s: &[u8]| (s[0].into(), u32::from(s[1]) | u32::from(s[2]) << 8);
-    let table = Table::from_frequencies(bits, 8, 0, table.chunks(3).map(symbol).collect())?;
-    table.decode(payload, count as usize, LANES)
+    let (table, read) = Table::from_bytes(rest)?;
+    table.decode(&rest[read..], needed as usize, LANES)
 }
 
 fn main() -> Result<()> {

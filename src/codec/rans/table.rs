@@ -164,6 +164,31 @@ impl Table {
         Self { bits, width, low, symbols, slots, encoder, dense, escape: Symbol::new(first, rest), mean }
     }
 
+    /// The table in bytes, without a checksum: about 12 bits for each symbol.
+    ///
+    /// ```
+    /// use fewbits::rans::Table;
+    ///
+    /// let table = Table::from_counts(&[70, 20, 10], 8)?;
+    /// let mut bytes = table.to_bytes();
+    /// let len = bytes.len();
+    /// bytes.extend([1, 2, 3]); // whatever follows
+    /// assert_eq!(Table::from_bytes(&bytes)?, (table, len));
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(&mut Writer { bytes: &mut bytes });
+        bytes
+    }
+
+    /// A table from the front of `bytes`, which come from anywhere, and how many of them it took.
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, usize)> {
+        let mut reader = Reader::new(bytes);
+        let table = Self::read(&mut reader)?;
+        Ok((table, bytes.len() - reader.remaining()))
+    }
+
     /// Frequencies sum to `2^bits`: 12 or 14.
     pub fn bits(&self) -> u32 {
         self.bits
