@@ -10,7 +10,9 @@ const MOST: u64 = 1 << 24;
 /// Number of codes, the table, the payload.
 fn pack(codes: &[u8]) -> Result<Vec<u8>> {
     let mut counts = [0; 256];
-    codes.iter().for_each(|&code| counts[usize::from(code)] += 1);
+    for &code in codes {
+        counts[usize::from(code)] += 1;
+    }
     let table = Table::from_counts(&counts, 8)?;
     Ok([&(codes.len() as u32).to_le_bytes()[..], &table.to_bytes(), &table.encode(codes, LANES)?].concat())
 }
