@@ -371,3 +371,61 @@ fn errors_follow_weights() {
     }
     assert!(Compressor::new(Target::BitsPerValue(5.0)).weights(1, &weights).compress(&values).is_err());
 }
+
+/// Means, transforms and weights of such values would be no f32.
+#[test]
+fn values_at_the_ends_of_their_type_are_compressed() {
+    fn check(values: &[f32]) {
+        for effort in [Effort::Fast, Effort::Default, Effort::Best] {
+            for target in [
+                Target::BitsPerValue(2.0),
+                Target::Sqnr(-10.0),
+                Target::Sqnr(5.0),
+                Target::Sqnr(200.0),
+                Target::Psnr(20.0),
+                Target::Rms(0.0),
+                Target::PointwiseRelative(1e10),
+            ] {
+                let compressor = Compressor::new(target).effort(effort).shape(&[values.len() / 2, 2]);
+                for compressor in [compressor.clone(), compressor.weights(1, &[1e-3, 1e3])] {
+                    let found = compressor.compress(values).unwrap_or_else(|error| panic!("{target:?}: {error}"));
+                    assert!(found.report().cost.meets_target);
+                }
+            }
+        }
+    }
+    let largest = |i: usize| if i.is_multiple_of(7) { f32::MIN } else { f32::MAX };
+    check(&(0..2000).map(largest).collect::<Vec<_>>());
+    check(&gaussian(2000, 31).iter().map(|x| (x * 2e38).clamp(f32::MIN, f32::MAX)).collect::<Vec<_>>());
+    // The deviation from the mean is less than any number.
+    check(&(0..2000).map(|i| f32::from_bits(u32::from(i % 5 > 0))).collect::<Vec<_>>());
+}
+
+/// States of lanes go on to the end then.
+#[test]
+fn one_chunk_of_any_length_is_no_worse() {
+    let values = gaussian(1 << 14, 32);
+    let error = |chunk_len| {
+        let compressor = Compressor::new(Target::BitsPerValue(3.0)).chunk_len(chunk_len);
+        compressor.compress(&values).unwrap().report().cost.stats.sqnr_db()
+    };
+    assert!(error(usize::MAX) > error(1 << 14) - 0.1);
+}
+
+#[test]
+fn odd_slices_have_budgets_that_can_be_met() {
+    let shaped = allocate(&[(&[1.0_f32, 2.0][..], &[usize::MAX, 2])], 100);
+    assert!(matches!(shaped, Err(Error::Length { .. })));
+    let levels: Vec<f32> = (0..5000).map(|i| (i * i % 7 % 2) as f32).collect();
+    let (many, offset) = (gaussian(9000, 33), gaussian(9000, 34).iter().map(|x| 50.0 + x).collect::<Vec<_>>());
+    for part in [0.02, 0.1, 0.5, 0.95] {
+        for slices in [vec![&levels], vec![&offset], vec![&levels, &many], vec![&levels, &offset, &many]] {
+            let lossless = |values: &&Vec<f32>| compress(values, Target::Lossless).unwrap().as_bytes().len();
+            let total = (slices.iter().map(lossless).sum::<usize>() as f64 * part) as usize;
+            let parts: Vec<(&[f32], &[usize])> = slices.iter().map(|values| (&values[..], &[][..])).collect();
+            let Ok(targets) = allocate(&parts, total) else { continue };
+            let bytes = |(values, target): (&&Vec<f32>, &Target)| compress(values, *target).unwrap().as_bytes().len();
+            assert!(slices.iter().zip(&targets).map(bytes).sum::<usize>() <= total);
+        }
+    }
+}

@@ -1,14 +1,15 @@
 //! A budget for a whole model: how many bytes each of its slices gets.
 
 use super::{
-    compressor::Compressor,
+    compressor::{Compressor, check_shape},
     plan::{Goal, Plan},
+    search::in_range,
     weighed::{Wanted, Weighing},
 };
 use crate::{
     codec::rans::Model,
     element::{Element, check_finite, for_each_piece},
-    error::{Error, Result, same_length},
+    error::{Error, Result},
     kernel::exp::{exp, ln},
     target::Target,
 };
@@ -17,6 +18,8 @@ use core::f64::consts::LN_2;
 
 /// Slices with so few values are compressed to see how many bytes they take.
 const SMALL: usize = 4096;
+/// So are those whose frames are about as small as this.
+const HEADERS: usize = 256;
 /// Mean squared error of a trellis of steps, two of which are one wide.
 const ERROR: f64 = 0.065;
 
@@ -24,8 +27,9 @@ const ERROR: f64 = 0.065;
 /// `total_bytes` and lose as little as possible: every byte saves as much squared error wherever it is spent, which is when
 /// all have steps of one width. Slices whose lossless frame is smaller than that get it.
 ///
-/// Pass the targets to [`Compressor`] with the same shapes. Frames then take `total_bytes`, or up to 1 % less. A total that
-/// is too small for all slices is an error ([`Error::OutOfReach`]), as values that are not finite are.
+/// Pass the targets to [`Compressor`] with the same shapes. Frames then take `total_bytes`, or up to 1 % less, unless sizes
+/// jump there, as those of few levels do. A total that is too small for all slices is an error ([`Error::OutOfReach`]), as
+/// values that are not finite are.
 ///
 /// Cost: all slices are quantized about four times. Memory: 20 to 40 bytes for each value of the slices together.
 ///
@@ -76,9 +80,6 @@ pub fn allocate<T: Element>(slices: &[(&[T], &[usize])], total_bytes: usize) -> 
                 break;
             }
         }
-        if lossy == 0 && !met {
-            break;
-        }
         // An octave is a bit for each value that is not lossless.
         let off = (sum as f64 - 0.9997 * total_bytes as f64) * 8.0 / lossy.max(1) as f64;
         if met {
@@ -113,9 +114,7 @@ struct Part<'a, T> {
 
 impl<'a, T: Element> Part<'a, T> {
     fn new(values: &'a [T], shape: &[usize], bits: f64) -> Result<Self> {
-        if !shape.is_empty() {
-            same_length("values", shape.iter().product(), values.len())?;
-        }
+        check_shape(shape, values.len())?;
         for_each_piece(values, |start, values| check_finite(values, start))?;
         let exact = Compressor::new(Target::Lossless).shape(shape).compress(values)?.as_bytes().len();
         let shape: Vec<usize> = shape.iter().copied().filter(|&n| n > 1).collect();
@@ -131,19 +130,25 @@ impl<'a, T: Element> Part<'a, T> {
 
     /// Bytes of a frame with steps so wide, or of the lossless one if that is smaller; and a target that leads to it.
     fn at_width(&mut self, width: f64) -> Result<(usize, Target)> {
-        let (bytes, target) = if self.values.len() < SMALL {
+        let estimated = if self.values.len() < SMALL { None } else { in_range(self.estimated(width))?.flatten() };
+        // Headers are most of what is so small.
+        let (bytes, target) = if let Some(bytes) = estimated.filter(|&bytes| bytes > HEADERS) {
+            (bytes, Target::Bytes(bytes))
+        } else {
             let target = Target::Rms(exp(0.5 * ln((ERROR * width * width).max(f64::MIN_POSITIVE))));
             let compressor = Compressor::new(target).shape(&self.shape);
             (compressor.compress(self.values).map_or(usize::MAX, |found| found.as_bytes().len()), target)
-        } else {
-            let wanted = Wanted::Bits(self.bits);
-            let weighing = Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), 8, 1 << 18, wanted)?;
-            let tried = weighing.try_width(width, 1.0, self.density, wanted)?;
-            self.density = tried.as_ref().map(|tried| (tried.density, width));
-            let bytes = tried.map_or(usize::MAX, |tried| (tried.bits * self.values.len() as f64 / 8.0) as usize + 1);
-            (bytes, Target::Bytes(bytes))
         };
         Ok(if bytes < self.exact { (bytes, target) } else { (self.exact, Target::Lossless) })
+    }
+
+    /// About how many bytes a frame with steps so wide has; none if they are too fine or too wide to be steps.
+    fn estimated(&mut self, width: f64) -> Result<Option<usize>> {
+        let wanted = Wanted::Bits(self.bits);
+        let weighing = Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), 8, 1 << 18, wanted)?;
+        let tried = weighing.try_width(width, 1.0, self.density, wanted)?;
+        self.density = tried.as_ref().map(|tried| (tried.density, width));
+        Ok(tried.map(|tried| (tried.bits * self.values.len() as f64 / 8.0) as usize + 1))
     }
 }
 

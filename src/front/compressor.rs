@@ -1,6 +1,6 @@
 //! One call from values to bytes: what is asked for, and what was measured.
 
-use super::search::Data;
+use super::search::{Data, in_range};
 use crate::{
     candidates::Cost,
     dtype::DType,
@@ -273,11 +273,7 @@ impl Compressor {
     /// Values to a frame.
     pub fn compress<T: Element>(&self, values: &[T]) -> Result<Compressed> {
         self.target.check()?;
-        if !self.shape.is_empty() {
-            let product = self.shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
-            let product = if self.shape.contains(&0) { 0 } else { product.unwrap_or(usize::MAX) };
-            same_length("values", product, values.len())?;
-        }
+        check_shape(&self.shape, values.len())?;
         // What is saturated is so before anything is measured.
         let values = if self.policy.is_strict() {
             for_each_piece(values, |start, values| check_finite(values, start))?;
@@ -294,11 +290,11 @@ impl Compressor {
         }
         let finite = if self.policy.masks() { Cow::Owned(seen(self.policy, &values, 1)?) } else { values.clone() };
         if self.effort == Effort::Fast
-            && let Some(found) = self.fixed(&values, &finite)?
+            && let Some(found) = in_range(self.fixed(&values, &finite))?.flatten()
         {
             return self.checked(found);
         }
-        let weighed = self.weighed(&values, &present, &finite)?;
+        let weighed = in_range(self.weighed(&values, &present, &finite))?.flatten();
         let mut data = Data { values: &values, present: &present, finite: &finite, mean: self.mean(&present)? };
         // Where hardly anything is left, or sizes and errors jump, predictions may be better.
         let enough = weighed.as_ref().is_some_and(|(found, close)| *close && found.report.cost.bits_per_value() > 1.0);
@@ -417,6 +413,16 @@ impl Compressor {
         let cost = Cost { bytes: bytes.len(), values: values.len(), stats, meets_target };
         Ok(Compressed { bytes, report: Report { cost, method: method.into() }, exact })
     }
+}
+
+/// A shape, if there is one, has so many values.
+pub(super) fn check_shape(shape: &[usize], values: usize) -> Result<()> {
+    if shape.is_empty() {
+        return Ok(());
+    }
+    let product = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
+    let product = if shape.contains(&0) { 0 } else { product.unwrap_or(usize::MAX) };
+    same_length("values", product, values)
 }
 
 /// All values in ascending order, each once, if they are few enough to be written.

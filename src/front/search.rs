@@ -31,16 +31,19 @@ impl Compressor {
             self.target,
             Target::MaxError(_) | Target::MaxErrorOfRange(_) | Target::PointwiseRelative(_) | Target::Lossless
         );
-        let both = Standardize::new().fit(present)?;
+        if bounded {
+            return Ok(None);
+        }
+        // Deviations may be too small to be numbers, or too large.
+        let Some(both) = in_range(Standardize::new().fit(present))? else { return Ok(None) };
         let (mean, deviation) = (both.means()[0], both.scales()[0]);
-        if bounded || mean.abs() <= deviation {
+        if mean.abs() <= deviation {
             return Ok(None);
         }
         let mean = StandardizeTransform::new(Groups::tensor(), vec![mean], Vec::new())?;
         let mut wide = vec![0.0; present.len()];
         T::widen_into(present, &mut wide)?;
-        let deviations = mean.forward(&wide)?;
-        Ok(Some((mean, deviations)))
+        Ok(in_range(mean.forward(&wide))?.map(|deviations| (mean, deviations)))
     }
 
     /// The step follows from the error.
@@ -216,6 +219,14 @@ impl Compressor {
             predictors.push((", differences of differences along all axes", again));
         }
         Ok(predictors)
+    }
+}
+
+/// None where numbers on the way would be too large or too small.
+pub(super) fn in_range<F>(found: Result<F>) -> Result<Option<F>> {
+    match found {
+        Err(Error::CoefficientOverflow { .. } | Error::ScaleOutOfRange { .. }) => Ok(None),
+        found => found.map(Some),
     }
 }
 

@@ -263,7 +263,7 @@ impl<'a> Weighing<'a> {
             .transforms(&shape)?
             .iter()
             .fold(32, |block, transform| joint_block(block, block, transform.block().max(1)));
-        let period = chunk.checked_next_multiple_of(block).unwrap_or(block);
+        let period = chunk.checked_next_multiple_of(block).unwrap_or(usize::MAX / block * block);
         let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(period)?;
         Ok(Self { weighting: None, coefficients, plan, shape, classes, automaton, scale })
     }
