@@ -23,7 +23,7 @@ use half::bf16;
 
 /// How values are compressed, and what the frame costs.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Report {
     /// Bytes and errors, measured on what decodes.
