@@ -1,23 +1,24 @@
 //! One call from values to bytes: what is asked for, and what was measured.
 
-use super::search::{Data, in_range};
+use super::{
+    effort::Effort,
+    search::{Data, in_range},
+};
 use crate::{
     candidates::Cost,
     dtype::DType,
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, same_length},
-    fit::Fit,
     frame::{Frame, FrameWriter, Limits},
     groups::Groups,
     kernel::exp::{exp, ln},
     metrics::ErrorStats,
     non_finite::{Fate, NonFinite},
-    pipeline::{Lossless, Masked, Pipeline, saturated, seen},
-    quantizer::{Codebook, ScaleType, Scaled, Scales},
+    pipeline::{Masked, Pipeline, saturated, seen},
     target::Target,
     transform::StandardizeTransform,
 };
-use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::num::NonZeroUsize;
 use half::bf16;
 
@@ -37,7 +38,8 @@ pub struct Report {
 pub struct Compressed {
     bytes: Vec<u8>,
     pub(super) report: Report,
-    exact: bool,
+    /// Every bit came back.
+    pub(super) exact: bool,
 }
 
 impl Compressed {
@@ -83,7 +85,7 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 /// chosen together, against bits, by a [`Trellis`](crate::Trellis); an entropy coder with tables for rows, columns or other
 /// groups of the [shape](Self::shape) ([`ContextRans`](crate::ContextRans)) takes the codes. Where that is estimated to pay, and
 /// measured on a sample, a mean is taken away or a cosine transform stands in front. The step is sought on frames: sizes end
-/// up to 0.5 % below what is asked for, errors 0.05 dB. On 2^18 Gaussian values frames of 1.4 to 6.5 bits are within 0.09 bit
+/// up to 1 % below what is asked for, errors 0.05 dB. On 2^18 Gaussian values frames of 1.4 to 6.5 bits are within 0.09 bit
 /// of the Shannon bound, and within 0.05 with [`Effort::Best`] (`cargo test --test trellis`).
 ///
 /// **A bound on every value** (`MaxError`, `MaxErrorOfRange`, `PointwiseRelative`). The bound gives the step
@@ -91,10 +93,10 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 /// of them, or with tables for rows and columns, whichever is smallest.
 ///
 /// **Lossless**, and wherever the lossless frame is no larger than what is asked for: bytes of equal significance
-/// ([`Lossless`]), a table of the values if there are few, or f16 and bf16 with tables for rows and columns.
+/// ([`Lossless`](crate::Lossless)), a table of the values if there are few, or f16 and bf16 with tables for rows and columns.
 ///
 /// Frames are cut into chunks of 2^18 values, which decode alone. Memory beside input and output: 20 to 60 bytes a value.
-/// About 5 million values a second, and 10 milliseconds for each call; 150 million are restored (portable code, one core). A
+/// `docs/performance.md` has speeds: a few million values a second, and tens of times as many are restored. A
 /// size that cannot be reached is an error ([`Error::OutOfReach`]) that says what can. Errors are always within the target, sizes
 /// at or below it; what a policy masks comes back, and counts for no error. Few bytes may stand for many values: beyond 64 MiB of
 /// values decode with [`decompress_within`](crate::decompress_within).
@@ -117,7 +119,7 @@ pub struct Compressor {
     #[cfg_attr(feature = "serde", serde(default))]
     pub(super) effort: Effort,
     #[cfg_attr(feature = "serde", serde(default = "NonFinite::refuse"))]
-    policy: NonFinite,
+    pub(super) policy: NonFinite,
     #[cfg_attr(feature = "serde", serde(default))]
     pub(super) shape: Vec<usize>,
     /// The axis that has them, and how much errors of each index weigh.
@@ -129,44 +131,6 @@ pub struct Compressor {
 
 /// Values of a chunk.
 const CHUNK: usize = 1 << 18;
-
-/// How much time compression may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum Effort {
-    /// A fixed rate: [`TrellisBlocks`](crate::TrellisBlocks), with the most bits that a size affords, or the fewest that an error
-    /// needs. Any 256 values can be read alone, and all are restored several times as fast as by default; errors are about 1.8
-    /// dB larger at the same size, and sizes go in steps of a bit. A bound on single values, or what 1 to 8 bits cannot do, is
-    /// compressed as by default.
-    ///
-    /// ```
-    /// use fewbits::{Compressor, Effort, Target};
-    ///
-    /// let weights: Vec<f32> = (0..100_000).map(|i| (i as f32 * 0.7).sin().powi(3)).collect();
-    /// let compressor = Compressor::new(Target::BitsPerValue(4.3)).effort(Effort::Fast);
-    /// let compressed = compressor.compress(&weights)?;
-    /// assert_eq!(compressed.report().method, "trellis-coded blocks of 4 bits");
-    /// let some: Vec<f32> = fewbits::decode_range(compressed.as_bytes(), 70_000..70_100)?; // reads two superblocks
-    /// assert!(weights[70_000..70_100].iter().zip(&some).all(|(w, s)| (w - s).abs() < 0.2));
-    /// # Ok::<(), fewbits::Error>(())
-    /// ```
-    Fast,
-    /// A trellis of 8 states.
-    #[default]
-    Default,
-    /// A trellis of 256 states: 0.2 dB better than the default, at about a quarter of the speed. As fast to decompress.
-    Best,
-}
-
-impl Effort {
-    pub(super) const fn states(self) -> u16 {
-        match self {
-            Self::Fast | Self::Default => 8,
-            Self::Best => 256,
-        }
-    }
-}
 
 impl Compressor {
     /// For a target. NaN and infinities are refused.
@@ -234,6 +198,11 @@ impl Compressor {
     pub const fn chunk_len(mut self, values: usize) -> Self {
         self.chunk_len = NonZeroUsize::new(values);
         self
+    }
+
+    /// Lengths of the shape's axes, but for those that are no more than 1.
+    pub(super) fn axes(&self) -> Vec<usize> {
+        self.shape.iter().copied().filter(|&n| n > 1).collect()
     }
 
     pub(super) fn chunk(&self) -> usize {
@@ -330,33 +299,6 @@ impl Compressor {
         self.checked(smaller(best, found))
     }
 
-    /// The smallest frame that loses nothing.
-    fn exact<T: Element>(&self, values: &[T], present: &[T]) -> Result<Compressed> {
-        let mut best = self.finish(values, &Lossless.fit(values)?, "lossless")?;
-        if present.is_empty() {
-            return Ok(best);
-        }
-        let finite = if self.policy.masks() { seen(self.policy, values, 1)? } else { values.to_vec() };
-        let data = Data { values, present, finite: &finite, mean: None };
-        let few = few_levels(present).and_then(|levels| {
-            let scales = Scales::new(ScaleType::F32, vec![1.0]).ok()?;
-            Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
-        });
-        // A zero with a sign is no level of its own, and some values are too far apart for contexts.
-        let few = few.and_then(|quantizer| self.coded(&data, quantizer, "lossless, few levels").ok());
-        // It takes its time, and never brings a half.
-        let near = match self.target {
-            Target::BitsPerValue(bits) => bits >= 0.5 * best.report.cost.bits_per_value(),
-            Target::Bytes(bytes) => bytes >= best.bytes.len() / 2,
-            target => target == Target::Lossless,
-        };
-        let rows = if near { self.exact_rows(&data).ok().flatten() } else { None };
-        for found in few.into_iter().chain(rows) {
-            best = if found.exact && found.bytes.len() < best.bytes.len() { found } else { best };
-        }
-        Ok(best)
-    }
-
     /// The target is met.
     fn checked(&self, found: Compressed) -> Result<Compressed> {
         let cost = &found.report.cost;
@@ -391,7 +333,12 @@ impl Compressor {
     }
 
     /// A frame of a pipeline, measured.
-    fn finish<T: Element, P: Pipeline>(&self, values: &[T], pipeline: &P, method: &str) -> Result<Compressed> {
+    pub(super) fn finish<T: Element, P: Pipeline>(
+        &self,
+        values: &[T],
+        pipeline: &P,
+        method: &str,
+    ) -> Result<Compressed> {
         let bytes = FrameWriter::new(pipeline).chunk_len(self.chunk()).encode(values)?;
         // As a receiver decodes it.
         let restored: Vec<T> = Frame::parse(&bytes)?.decode_within(Limits::none())?;
@@ -423,23 +370,4 @@ pub(super) fn check_shape(shape: &[usize], values: usize) -> Result<()> {
     let product = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
     let product = if shape.contains(&0) { 0 } else { product.unwrap_or(usize::MAX) };
     same_length("values", product, values)
-}
-
-/// All values in ascending order, each once, if they are few enough to be written.
-fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
-    const MOST: usize = 4096;
-    let most = MOST.min(values.len() / 8);
-    let mut levels = BTreeMap::new();
-    let mut wide = [0.0; 256];
-    for values in values.chunks(wide.len()) {
-        let wide = &mut wide[..values.len()];
-        T::widen_into(values, wide).ok()?;
-        for (&value, &x) in values.iter().zip(&*wide) {
-            levels.insert(value.to_ordered()?, x);
-        }
-        if levels.len() > most {
-            return None;
-        }
-    }
-    (!levels.is_empty()).then(|| levels.into_values().collect())
 }

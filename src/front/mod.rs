@@ -1,14 +1,18 @@
 //! The front door: one call from values to bytes, and one back.
 
 mod allocate;
+mod codecs;
 mod compressor;
+mod effort;
+mod exact;
 mod fixed;
 mod plan;
 mod search;
 mod weighed;
 
 pub use allocate::allocate;
-pub use compressor::{Compressed, Compressor, Effort, Report, compress};
+pub use compressor::{Compressed, Compressor, Report, compress};
+pub use effort::Effort;
 
 use crate::{
     element::Element,

@@ -2,22 +2,18 @@
 
 use super::compressor::{Compressed, Compressor};
 use crate::{
-    automaton::Automaton,
-    calibrate,
-    codec::{Codec, ContextRans, ContextRansCodec, Difference, Rans, RansCodec},
     element::Element,
     error::{Error, Result},
     fit::Fit,
     groups::Groups,
     kernel::exp::{exp, ln},
     metrics::{ErrorStats, bits_per_value},
-    pipeline::Coded,
-    quantizer::{BoundedQuantizer, ErrorBound, Quantizer, QuantizerExt},
+    quantizer::{BoundedQuantizer, ErrorBound},
     target::Target,
     then::Then,
     transform::{Standardize, StandardizeTransform, TransformExt},
 };
-use alloc::{boxed::Box, format, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 use core::f64::consts::{LN_2, LN_10};
 
 /// The codes that everything here works with; they cost memory, not bytes.
@@ -122,104 +118,6 @@ impl Compressor {
             ),
         }
     }
-
-    /// A frame of a quantizer whose levels are near each other where codes are, with whichever codec is smallest.
-    pub(super) fn coded<T: Element, Q>(&self, data: &Data<'_, T>, quantizer: Q, steps: &str) -> Result<Compressed>
-    where
-        Q: Quantizer<Code = u32>,
-    {
-        let codes = quantizer.quantize(data.finite)?;
-        let level_count = quantizer.level_count();
-        // Chunks of masked values may have other codes.
-        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, level_count)?;
-        let mut best: (usize, &str, Box<dyn Codec<Code = u32>>) = (stretch_len(&codes, &plain)?, "", Box::new(plain));
-        for (method, map) in self.predictors(&quantizer)? {
-            let codec = Then::new(map, Rans::new()).fit(&codes)?;
-            let bytes = stretch_len(&codes, &codec)?;
-            if bytes < best.0 {
-                best = (bytes, method, Box::new(codec));
-            }
-        }
-        for (method, codec) in self.contexts(&codes, level_count)? {
-            // Levels of rows count for as many codes as are looked at.
-            let side = codec.side_bytes() as f64 * codes.len().min(STRETCH) as f64 / codes.len().max(1) as f64;
-            let bytes = stretch_len(&codes, &codec)? + side as usize;
-            if bytes < best.0 {
-                best = (bytes, method, Box::new(codec));
-            }
-        }
-        let (_, method, codec) = best;
-        self.masked(data.values, Coded::new(quantizer, codec), &format!("{steps}{method}, entropy coded"))
-    }
-
-    /// A frame of exact values of 16 bits, whose first bits depend on how large others of their row are; none for other values.
-    pub(super) fn exact_rows<T: Element>(&self, data: &Data<'_, T>) -> Result<Option<Compressed>> {
-        let shape: Vec<usize> = self.shape.iter().copied().filter(|&n| n > 1).collect();
-        let columns: usize = shape.iter().skip(1).product();
-        if size_of::<T>() != 2 || data.finite.len() < 256 {
-            return Ok(None);
-        }
-        let quantizer: BoundedQuantizer<u32> = ErrorBound::max_abs_error(0.0).fit(data.present)?;
-        let codes = quantizer.quantize(data.finite)?;
-        let mut groupings = vec![Vec::new()];
-        if shape.len() > 1 {
-            let (row, column) = (Groups::blocks(columns, codes.len())?, Groups::axis(&[1, columns], 1)?);
-            groupings.extend([vec![row], vec![column], vec![row, column]]);
-        }
-        let mut wide = vec![0.0; codes.len()];
-        T::widen_into(data.finite, &mut wide)?;
-        let mut best = None;
-        let mut least = f64::INFINITY;
-        for groupings in groupings {
-            let classes = calibrate::classes(&groupings, &wide)?;
-            let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).classes(classes).written();
-            let fit = settings.fit_codes(&codes, quantizer.level_count())?;
-            let bits = fit.bits + 8.0 * fit.codec.side_bytes() as f64;
-            if bits < least {
-                (least, best) = (bits, Some(fit.codec));
-            }
-        }
-        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
-        let plain = self.masked(data.values, Coded::new(&quantizer, plain), "lossless, entropy coded")?;
-        let Some(codec) = best else { return Ok(Some(plain)) };
-        let contexts = self.masked(data.values, Coded::new(&quantizer, codec), "lossless, contexts")?;
-        Ok(Some(if contexts.as_bytes().len() < plain.as_bytes().len() { contexts } else { plain }))
-    }
-
-    /// Coders that tell rows and columns apart, where that may pay.
-    fn contexts(&self, codes: &[u32], level_count: u32) -> Result<Vec<(&'static str, ContextRansCodec<u32>)>> {
-        let shape: Vec<usize> = self.shape.iter().copied().filter(|&n| n > 1).collect();
-        let columns: usize = shape.iter().skip(1).product();
-        if shape.len() < 2 || codes.len() < 256 {
-            return Ok(Vec::new());
-        }
-        let (row, column) = (Groups::blocks(columns, codes.len())?, Groups::axis(&[1, columns], 1)?);
-        let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).written();
-        let ways = [
-            (", contexts by row", settings.clone().by(row)),
-            (", contexts by column", settings.clone().by(column)),
-            (", contexts by row and column", settings.by(row).by(column)),
-        ];
-        // Codes of 2^24 symbols are too many for tables of contexts.
-        let fitted = ways.into_iter().filter_map(|(name, way)| Some((name, way.fit_below(codes, level_count).ok()?)));
-        Ok(fitted.collect())
-    }
-
-    fn predictors<Q: Quantizer<Code = u32>>(&self, quantizer: &Q) -> Result<Vec<(&'static str, Difference<u32>)>> {
-        let line = Difference::of(quantizer)?;
-        let mut predictors =
-            vec![(", differences", line.clone()), (", differences of differences", line.clone().order(2)?)];
-        let axes: Vec<usize> = (0..self.shape.len()).filter(|&axis| self.shape[axis] > 1).collect();
-        if axes.len() > 1 && !self.shape.contains(&0) {
-            // The nearest axes, as many as can be.
-            let near = axes.iter().rev().take(4);
-            let field = near.into_iter().try_fold(line, |map, &axis| map.along(&self.shape, axis))?;
-            let again = field.clone().order(2)?;
-            predictors.push((", differences along all axes", field));
-            predictors.push((", differences of differences along all axes", again));
-        }
-        Ok(predictors)
-    }
 }
 
 /// None where numbers on the way would be too large or too small.
@@ -250,15 +148,4 @@ pub(super) struct Sizes {
 pub(super) fn sizes<T: Element>(values: &[T]) -> Result<Sizes> {
     let stats = ErrorStats::measure(values, &vec![T::default(); values.len()])?;
     Ok(Sizes { rms: stats.rmse(), range: stats.range(), largest: stats.max_abs_error() })
-}
-
-/// Codes whose bytes are counted to compare codecs.
-const STRETCH: usize = 1 << 17;
-
-/// Bytes of a stretch of codes from the middle.
-fn stretch_len<K: Codec<Code = u32>>(codes: &[u32], codec: &K) -> Result<usize> {
-    let len = codes.len().min(STRETCH);
-    let start = (codes.len() - len) / 2;
-    let mut bytes = vec![0; codec.max_encoded_len(len)];
-    codec.encode_at(start, &codes[start..start + len], &mut bytes)
 }

@@ -81,7 +81,7 @@ impl Compressor {
             let unweighted = wide.clone();
             weighting.forward_into(&unweighted, &mut wide)?;
         }
-        let shape: Vec<usize> = self.shape.iter().copied().filter(|&n| n > 1).collect();
+        let shape = self.axes();
         let goal = match wanted {
             Wanted::Bits(bits) => Goal::Bits(bits),
             // A trellis loses 1.1 dB less.

@@ -25,6 +25,7 @@ mod scaling;
 mod stored_scales;
 mod then;
 mod trellis;
+mod trellis_choice;
 mod uniform;
 
 pub use affine::Affine;

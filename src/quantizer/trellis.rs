@@ -1,14 +1,14 @@
 //! Equal steps that are chosen together: the path of levels that costs the least in error and bits.
 
-use super::{Quantizer, check_codes, pass_between};
+use super::{Quantizer, check_codes, pass_between, trellis_choice::Choice};
 use crate::{
-    automaton::{Automaton, LANES},
+    automaton::Automaton,
     code::Code,
     description::{Describe, Description, Restore, Stages},
-    element::{Element, for_each_piece},
+    element::{Element, check_finite, for_each_piece},
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
-    kernel::trellis::{Branches, viterbi},
+    kernel::extrema::enclose,
     rates::Rates,
     wire::{unzigzag, zigzag},
 };
@@ -93,22 +93,18 @@ impl<T: Element> Fit<T> for Trellis {
         if data.is_empty() {
             return Err(Error::Empty);
         }
-        let (mut low, mut high) = (0.0_f32, 0.0_f32);
-        let mut wide = false;
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
         for_each_piece(data, |start, values| {
-            crate::element::check_finite(values, start)?;
-            let bounds = values.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
-            (low, high) = if start == 0 { bounds } else { (low.min(bounds.0), high.max(bounds.1)) };
-            wide |= values.iter().any(|x| (x / step).abs() > (FARTHEST - 16) as f32);
+            check_finite(values, start)?;
+            enclose(values, &mut low, &mut high);
             Ok(())
         })?;
-        if wide {
-            let far = low.abs().max(high.abs());
+        let far = low.abs().max(high.abs());
+        if far / step > (FARTHEST - 16) as f32 {
             let allowed = "one of at least 2^-23 of the largest value";
             return Err(Error::Setting { name: "step", value: f64::from(step / far), allowed });
         }
-        let first = (low / step).floor_to_i64() - 4;
-        let last = (high / step).floor_to_i64() + 5;
+        let (first, last) = (floor(low / step) - 4, floor(high / step) + 5);
         // A multiple of 4, so that sides and symbols are those of the numbers.
         let first = first.div_euclid(4) * 4;
         let level_count = (last - first + 1 + 1) / 2 * 2;
@@ -117,15 +113,10 @@ impl<T: Element> Fit<T> for Trellis {
     }
 }
 
-trait FloorToInteger {
-    fn floor_to_i64(self) -> i64;
-}
-
-impl FloorToInteger for f32 {
-    fn floor_to_i64(self) -> i64 {
-        let cut = self as i64;
-        cut - i64::from((cut as f32) > self)
-    }
+/// Of numbers that are far from the ends of i64.
+fn floor(x: f32) -> i64 {
+    let cut = x as i64;
+    cut - i64::from((cut as f32) > x)
 }
 
 /// A quantizer fitted by [`Trellis`]: its levels are multiples of a step, and its codes a path of an [`Automaton`].
@@ -203,7 +194,9 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
                 classes.resize(values.len(), 0);
                 rates.classes.fill(start + i * period, &mut classes);
             }
-            let choice = Choice::new(self, values, &classes);
+            let (scale, levels) =
+                ((self.step, self.lambda), self.first..self.first.wrapping_add_unsigned(self.level_count));
+            let choice = Choice::new(scale, levels, self.automaton, self.rates.as_ref(), values, &classes);
             if self.automaton.states() > 1 {
                 choice.path(codes, self.automaton)?;
             } else {
@@ -256,145 +249,6 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
 
 /// Values that are quantized at once where there is one state.
 const PIECE: usize = 4096;
-
-/// What there is to choose from.
-struct Choice<'a> {
-    values: &'a [f32],
-    /// Of the values, if there is more than one.
-    classes: &'a [u8],
-    rates: Option<&'a Rates>,
-    lanes: usize,
-    side_bits: u32,
-    inverse: f32,
-    lambda: f32,
-    /// The symbol of the level 0, and the ends of what symbols stand for.
-    first: i32,
-    low: f32,
-    high: f32,
-}
-
-/// The two nearest symbols of a side, and what they cost.
-#[derive(Clone, Copy)]
-struct Pair {
-    symbol: [u32; 2],
-    cost: [f32; 2],
-}
-
-impl Pair {
-    /// The one whose lowest bit is this.
-    #[inline(always)]
-    fn with_bit(self, bit: u32) -> u32 {
-        if self.symbol[0] & 1 == bit { self.symbol[0] } else { self.symbol[1] }
-    }
-
-    #[inline(always)]
-    fn cheaper(self) -> usize {
-        usize::from(self.cost[1] < self.cost[0])
-    }
-}
-
-impl<'a> Choice<'a> {
-    fn new<C: Code>(quantizer: &'a TrellisQuantizer<C>, values: &'a [f32], classes: &'a [u8]) -> Self {
-        let side_bits = quantizer.automaton.side_bits();
-        let first = quantizer.first >> side_bits;
-        let last = first.wrapping_add_unsigned((quantizer.level_count - 1) >> side_bits);
-        Self {
-            values,
-            classes,
-            rates: quantizer.rates.as_ref(),
-            lanes: quantizer.automaton.lane_count(),
-            side_bits,
-            // Steps are normal numbers, and twice the largest is finite in f64.
-            inverse: (1.0 / (f64::from(quantizer.step) * f64::from(1 << side_bits))) as f32,
-            lambda: quantizer.lambda,
-            first,
-            // Both neighbours are within.
-            low: (first + 1) as f32,
-            high: (last - 1) as f32,
-        }
-    }
-
-    /// The two nearest symbols of a side.
-    #[inline(always)]
-    fn pair(&self, x: f32, side: u32, class: usize) -> Pair {
-        /// Added to a number of magnitude up to 2^22, it leaves the nearest integer.
-        const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
-        let t = (x * self.inverse - side as f32 * 0.5).clamp(self.low, self.high);
-        let near = (t + ROUNDER) - ROUNDER;
-        let rest = t - near;
-        let other = if rest > 0.0 { near + 1.0 } else { near - 1.0 };
-        let far = 1.0 - rest.abs();
-        let symbol = [near, other].map(|number| (number as i32).wrapping_sub(self.first) as u32);
-        let mut cost = [rest * rest, far * far];
-        if let Some(rates) = self.rates {
-            let prices = &rates.prices[(class << self.side_bits) + side as usize];
-            cost[0] += self.lambda * prices.of(symbol[0]);
-            cost[1] += self.lambda * prices.of(symbol[1]);
-        }
-        Pair { symbol, cost }
-    }
-
-    #[inline(always)]
-    fn class(&self, index: usize) -> usize {
-        self.classes.get(index).map_or(0, |&class| usize::from(class))
-    }
-
-    fn is_idle(&self, index: usize) -> bool {
-        self.rates.is_some_and(|rates| self.class(index) < rates.classes.idle())
-    }
-
-    /// The cheaper one for each value.
-    fn each<C: Code>(&self, codes: &mut [C]) {
-        for (i, (code, &x)) in codes.iter_mut().zip(self.values).enumerate() {
-            let pair = self.pair(x, 0, self.class(i));
-            *code = C::from_u32(pair.symbol[pair.cheaper()]);
-        }
-    }
-
-    /// The cheapest path of each lane.
-    fn path<C: Code>(&self, codes: &mut [C], automaton: Automaton) -> Result<()> {
-        let any_idle = self.rates.is_some_and(|rates| rates.classes.idle() > 0);
-        let rounds = self.values.len().div_ceil(self.lanes);
-        let branches = |round: usize, branches: &mut Branches| {
-            let from = round * self.lanes;
-            let values = &self.values[from..self.values.len().min(from + self.lanes)];
-            // Lanes that have ended are where they were, at no cost.
-            branches.any_idle = values.len() < self.lanes;
-            branches.idle[values.len()..].fill(true);
-            branches.idle_cost[values.len()..].fill(0.0);
-            for (lane, &x) in values.iter().enumerate() {
-                let class = self.class(from + lane);
-                let pairs = [self.pair(x, 0, class), self.pair(x, 1, class)];
-                for (side, pair) in pairs.iter().enumerate() {
-                    let odd = (pair.symbol[0] & 1) as usize;
-                    branches.cost[2 * side][lane] = pair.cost[odd];
-                    branches.cost[2 * side + 1][lane] = pair.cost[1 - odd];
-                }
-                if any_idle {
-                    branches.idle[lane] = self.is_idle(from + lane);
-                    branches.any_idle |= branches.idle[lane];
-                    branches.idle_cost[lane] = pairs[0].cost[pairs[0].cheaper()];
-                }
-            }
-        };
-        let decide = |round: usize, bits: [(u32, u32); LANES]| {
-            let from = round * self.lanes;
-            let to = self.values.len().min(from + self.lanes);
-            for (i, (side, bit)) in (from..to).zip(bits) {
-                let pair = self.pair(self.values[i], side, self.class(i));
-                let symbol = if any_idle && self.is_idle(i) { pair.symbol[pair.cheaper()] } else { pair.with_bit(bit) };
-                codes[i] = C::from_u32(symbol << 1 | side);
-            }
-        };
-        let idle = |round: usize, still: &mut [bool; LANES]| {
-            let from = round * self.lanes;
-            for (lane, still) in still[..self.lanes].iter_mut().enumerate() {
-                *still = from + lane >= self.values.len() || (any_idle && self.is_idle(from + lane));
-            }
-        };
-        viterbi(automaton, rounds, branches, decide, idle)
-    }
-}
 
 impl<C: Code> Describe for TrellisQuantizer<C> {
     fn describe(&self, out: &mut Description) {

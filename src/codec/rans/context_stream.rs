@@ -1,7 +1,7 @@
 //! The loops with more than one table: which one follows from the class of a value and from the codes before it.
 
 use super::{
-    stream::{Back, LOW, WORD, parts, read_states},
+    stream::{Back, LOW, WORD, finish, parts, read_states, refill},
     table::{Slot, Table},
 };
 use crate::{
@@ -288,23 +288,11 @@ impl<'a> ContextDecoder<'a> {
 
     #[inline(always)]
     fn refill(&mut self, lane: usize) -> Result<()> {
-        let x = &mut self.states[lane];
-        if *x < LOW {
-            let Some(&[low, high]) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) else {
-                let actual = self.bytes.len().saturating_sub(self.at);
-                return Err(Error::Truncated { needed: 2, actual });
-            };
-            *x = *x << WORD | u32::from(u16::from_le_bytes([low, high]));
-            self.at += 2;
-        }
-        Ok(())
+        refill(&mut self.states[lane], self.bytes, &mut self.at)
     }
 
     /// All codes have been decoded: bytes that were read.
     pub(super) fn finish(self) -> Result<usize> {
-        match self.states.iter().find(|&&x| x != LOW) {
-            None => Ok(self.at),
-            Some(&x) => Err(Error::Corrupt { what: "final state of a lane", found: x.into() }),
-        }
+        finish(&self.states, self.at)
     }
 }

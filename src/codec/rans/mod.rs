@@ -1,17 +1,20 @@
 //! Entropy coding: likely codes take few bits, by asymmetric numeral systems in interleaved lanes.
 
+mod context_codec;
 mod context_stream;
 mod contexts;
 mod counts;
 mod density;
+mod levels;
 mod model;
 mod normalize;
 mod plan;
 mod stream;
 mod table;
 
-pub(crate) use contexts::side_bytes;
-pub use contexts::{ContextRans, ContextRansCodec};
+pub use context_codec::ContextRansCodec;
+pub use contexts::ContextRans;
+pub(crate) use levels::side_bytes;
 pub(crate) use model::Model;
 pub use table::Table;
 
@@ -24,7 +27,7 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::marker::PhantomData;
-use stream::{Decoder, MOST_LANES};
+use stream::{Decoder, MOST_LANES, in_pieces};
 
 /// Settings of a static entropy coder: the table follows from the codes that it is fitted to.
 ///
@@ -222,17 +225,7 @@ impl<C: Code> Codec for RansCodec<C> {
             return Ok(1 + self.packing(mode & !PACKED)?.decode_pieces(start, rest, count, piece, sink)?);
         }
         let mut decoder = self.decoder(mode, rest)?;
-        // Nowhere to put them: one after another.
-        let mut one = [C::default()];
-        let piece = if piece.is_empty() { &mut one } else { piece };
-        let mut left = count;
-        while left > 0 {
-            let len = piece.len().min(left);
-            let codes = &mut piece[..len];
-            decoder.decode(codes)?;
-            sink(codes)?;
-            left -= len;
-        }
+        in_pieces(count, piece, sink, |codes| decoder.decode(codes))?;
         Ok(1 + decoder.finish()?)
     }
 }

@@ -102,6 +102,48 @@ pub(super) fn read_states(bytes: &[u8], lanes: usize) -> Result<([u32; MOST_LANE
     Ok((states, needed))
 }
 
+/// A state that is too small takes the next word.
+#[inline(always)]
+pub(super) fn refill(x: &mut u32, bytes: &[u8], at: &mut usize) -> Result<()> {
+    if *x < LOW {
+        let Some(&[low, high]) = bytes.get(*at..).and_then(<[u8]>::first_chunk) else {
+            return Err(Error::Truncated { needed: 2, actual: bytes.len().saturating_sub(*at) });
+        };
+        *x = *x << WORD | u32::from(u16::from_le_bytes([low, high]));
+        *at += 2;
+    }
+    Ok(())
+}
+
+/// Lanes end in the state in which they began.
+pub(super) fn finish(states: &[u32], at: usize) -> Result<usize> {
+    match states.iter().find(|&&x| x != LOW) {
+        None => Ok(at),
+        Some(&x) => Err(Error::Corrupt { what: "final state of a lane", found: x.into() }),
+    }
+}
+
+/// Fills `piece` with one stretch of codes after another, of `count` in all, and hands them on.
+pub(super) fn in_pieces<C: Code>(
+    count: usize,
+    piece: &mut [C],
+    sink: &mut dyn FnMut(&mut [C]) -> Result<()>,
+    mut decode: impl FnMut(&mut [C]) -> Result<()>,
+) -> Result<()> {
+    // Nowhere to put them: one after another.
+    let mut one = [C::default()];
+    let piece = if piece.is_empty() { &mut one } else { piece };
+    let mut left = count;
+    while left > 0 {
+        let len = piece.len().min(left);
+        let codes = &mut piece[..len];
+        decode(codes)?;
+        sink(codes)?;
+        left -= len;
+    }
+    Ok(())
+}
+
 /// An escaped code in parts of at most 16 bits, the lowest first.
 #[inline(always)]
 pub(super) fn parts(width: u32) -> impl DoubleEndedIterator<Item = (u32, u32)> {
@@ -300,23 +342,11 @@ impl<'a> Decoder<'a> {
 
     #[inline(always)]
     fn refill(&mut self) -> Result<()> {
-        let x = &mut self.states[self.lane];
-        if *x < LOW {
-            let Some(&[low, high]) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) else {
-                let actual = self.bytes.len().saturating_sub(self.at);
-                return Err(Error::Truncated { needed: 2, actual });
-            };
-            *x = *x << WORD | u32::from(u16::from_le_bytes([low, high]));
-            self.at += 2;
-        }
-        Ok(())
+        refill(&mut self.states[self.lane], self.bytes, &mut self.at)
     }
 
     /// All codes have been decoded: bytes that were read.
     pub(super) fn finish(self) -> Result<usize> {
-        match self.states.iter().find(|&&x| x != LOW) {
-            None => Ok(self.at),
-            Some(&x) => Err(Error::Corrupt { what: "final state of a lane", found: x.into() }),
-        }
+        finish(&self.states, self.at)
     }
 }

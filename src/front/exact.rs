@@ -1,0 +1,99 @@
+//! Frames that lose nothing, and the smallest of them.
+
+use super::{
+    codecs::FEW,
+    compressor::{Compressed, Compressor},
+    search::Data,
+};
+use crate::{
+    automaton::Automaton,
+    calibrate,
+    codec::{ContextRans, Rans, RansCodec},
+    element::Element,
+    error::Result,
+    fit::Fit,
+    groups::Groups,
+    pipeline::{Coded, Lossless, seen},
+    quantizer::{BoundedQuantizer, Codebook, ErrorBound, Quantizer, QuantizerExt, ScaleType, Scaled, Scales},
+    target::Target,
+};
+use alloc::{collections::BTreeMap, vec, vec::Vec};
+
+impl Compressor {
+    /// The smallest frame that loses nothing.
+    pub(super) fn exact<T: Element>(&self, values: &[T], present: &[T]) -> Result<Compressed> {
+        let mut best = self.finish(values, &Lossless.fit(values)?, "lossless")?;
+        if present.is_empty() {
+            return Ok(best);
+        }
+        let finite = if self.policy.masks() { seen(self.policy, values, 1)? } else { values.to_vec() };
+        let data = Data { values, present, finite: &finite, mean: None };
+        let few = few_levels(present).and_then(|levels| {
+            let scales = Scales::new(ScaleType::F32, vec![1.0]).ok()?;
+            Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
+        });
+        // A zero with a sign is no level of its own, and some values are too far apart for contexts.
+        let few = few.and_then(|quantizer| self.coded(&data, quantizer, "lossless, few levels").ok());
+        // It takes its time, and never brings a half.
+        let near = match self.target {
+            Target::BitsPerValue(bits) => bits >= 0.5 * best.report.cost.bits_per_value(),
+            Target::Bytes(bytes) => bytes >= best.as_bytes().len() / 2,
+            target => target == Target::Lossless,
+        };
+        let rows = if near { self.exact_rows(&data).ok().flatten() } else { None };
+        for found in few.into_iter().chain(rows) {
+            best = if found.exact && found.as_bytes().len() < best.as_bytes().len() { found } else { best };
+        }
+        Ok(best)
+    }
+
+    /// A frame of exact values of 16 bits, whose first bits depend on how large others of their row are; none for other values.
+    fn exact_rows<T: Element>(&self, data: &Data<'_, T>) -> Result<Option<Compressed>> {
+        if size_of::<T>() != 2 || data.finite.len() < FEW {
+            return Ok(None);
+        }
+        let quantizer: BoundedQuantizer<u32> = ErrorBound::max_abs_error(0.0).fit(data.present)?;
+        let codes = quantizer.quantize(data.finite)?;
+        let mut groupings = vec![Vec::new()];
+        if let Some((row, column)) = self.row_and_column(codes.len())? {
+            groupings.extend([vec![row], vec![column], vec![row, column]]);
+        }
+        let mut wide = vec![0.0; codes.len()];
+        T::widen_into(data.finite, &mut wide)?;
+        let mut best = None;
+        let mut least = f64::INFINITY;
+        for groupings in groupings {
+            let classes = calibrate::classes(&groupings, &wide)?;
+            let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).classes(classes).written();
+            let fit = settings.fit_codes(&codes, quantizer.level_count())?;
+            let bits = fit.bits + 8.0 * fit.codec.side_bytes() as f64;
+            if bits < least {
+                (least, best) = (bits, Some(fit.codec));
+            }
+        }
+        let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
+        let plain = self.masked(data.values, Coded::new(&quantizer, plain), "lossless, entropy coded")?;
+        let Some(codec) = best else { return Ok(Some(plain)) };
+        let contexts = self.masked(data.values, Coded::new(&quantizer, codec), "lossless, contexts")?;
+        Ok(Some(if contexts.as_bytes().len() < plain.as_bytes().len() { contexts } else { plain }))
+    }
+}
+
+/// All values in ascending order, each once, if they are few enough to be written.
+fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
+    const MOST: usize = 4096;
+    let most = MOST.min(values.len() / 8);
+    let mut levels = BTreeMap::new();
+    let mut wide = [0.0; 256];
+    for values in values.chunks(wide.len()) {
+        let wide = &mut wide[..values.len()];
+        T::widen_into(values, wide).ok()?;
+        for (&value, &x) in values.iter().zip(&*wide) {
+            levels.insert(value.to_ordered()?, x);
+        }
+        if levels.len() > most {
+            return None;
+        }
+    }
+    (!levels.is_empty()).then(|| levels.into_values().collect())
+}
