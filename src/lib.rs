@@ -75,6 +75,12 @@ pub use codec::{
     RansCodec, ZigZag,
 };
 
+/// Which instructions are used, for tests and measurements.
+#[doc(hidden)]
+pub mod simd {
+    pub use crate::kernel::level::{Level, limit};
+}
+
 /// Below the entropy coder: tables and payloads alone.
 pub mod rans {
     pub use crate::codec::rans::Table;

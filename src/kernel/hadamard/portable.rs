@@ -1,11 +1,9 @@
-//! The Walsh-Hadamard transform, in place.
+//! Stage by stage, for all machines.
 
 /// Values that the first three stages work on at once.
 const FIRST: usize = 8;
 
-/// Sums and differences over `log2(len)` stages, in natural (Hadamard) order; the length is a power of two. Not scaled:
-/// done twice, it multiplies by the length.
-pub(crate) fn butterflies(values: &mut [f32]) {
+pub(super) fn butterflies(values: &mut [f32]) {
     let len = values.len();
     let (groups, rest) = values.as_chunks_mut::<FIRST>();
     groups.iter_mut().for_each(first_stages);
