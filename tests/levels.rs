@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{codecs, data_sets, gaussian, quantizers};
+use common::{Random, codecs, data_sets, gaussian, quantizers};
 use fewbits::{
-    CodecExt, Hadamard, QuantizerExt, Result, Seed, TransformExt,
+    Blocks, Codebook, CodecExt, Grid, Hadamard, Minifloat, Pipeline, PipelineExt, QuantizerExt, Result, ScaleType,
+    Seed, TransformExt, bf16, f16,
     simd::{Level, limit},
 };
 use std::fmt::Debug;
@@ -69,6 +70,87 @@ fn all_codecs() -> Result<()> {
                 let bytes = codec.encode(&codes)?;
                 same_at_each_level(&format!("bytes of {len} codes, {name}"), || codec.encode(&codes));
                 same_at_each_level(&format!("{len} codes, {name}"), || codec.decode(&bytes, len));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Values in blocks of different sizes, with zeros, tiny and huge ones among them.
+fn mixed(n: usize) -> Vec<f32> {
+    let scales = [1.0, 0.0, 1e-30, 1e30, 1e-3, 40.0, 1e-41, 3e38, 7e-6];
+    gaussian(n, 5)
+        .iter()
+        .enumerate()
+        .map(|(i, x)| (x / 7.0 * scales[i / 96 % scales.len()]).clamp(-3e38, 3e38))
+        .collect()
+}
+
+#[test]
+fn blocks() -> Result<()> {
+    let scale_types = [ScaleType::F32, ScaleType::Bf16, ScaleType::F16, ScaleType::E8M0];
+    let plain = gaussian(5000, 6);
+    for block in [1, 5, 16, 31, 32, 40, 64, 128, 1000] {
+        for scale_type in scale_types {
+            for bits in [1, 2, 3, 4, 5, 8, 9] {
+                let format = Blocks::uniform(bits, block)?.scale_type(scale_type);
+                same_blocks(&format, &plain)?;
+                same_blocks(&format, &mixed(3000))?;
+            }
+            let levels = Codebook::new(vec![-1.0, -0.25, 0.0, 0.1, 0.5, 2.0])?;
+            for codebook in [Codebook::nf4(), levels] {
+                let format = Blocks::new(codebook, block)?.scale_type(scale_type);
+                same_blocks(&format, &plain)?;
+                same_blocks(&format, &mixed(3000))?;
+            }
+            same_blocks(&Blocks::new(Minifloat::E2M1, block)?.scale_type(scale_type), &plain)?;
+            same_blocks(&Blocks::new(Grid::new(-8, 7)?, block)?.scale_type(scale_type), &plain)?;
+            same_blocks(&Blocks::new(Grid::new(0, 15)?, block)?.scale_type(scale_type), &plain)?;
+        }
+    }
+    Ok(())
+}
+
+fn same_blocks(format: &impl Pipeline, values: &[f32]) -> Result<()> {
+    for len in [0, 1, 33, 64, 1023, values.len()] {
+        let what = format!("bytes of {len} values, {format:?}");
+        same_at_each_level(&what, || format.encode(&values[..len]));
+        let Ok(bytes) = format.encode(&values[..len]) else { continue };
+        same_at_each_level(&what, || format.decode::<f32>(&bytes, len).map(|x| bits(&x)));
+        // Any bytes decode or not, and then by the same error.
+        let wild: Vec<u8> = bytes.iter().enumerate().map(|(i, byte)| byte ^ (i * 37 / 11) as u8).collect();
+        same_at_each_level(&what, || format.decode::<f32>(&wild, len).map(|x| bits(&x)));
+    }
+    Ok(())
+}
+
+/// Products with reciprocals are mended to what divisions give: ties, and values next to them, under scales of all bits.
+#[test]
+fn quotients_are_divisions() -> Result<()> {
+    let mut random = Random(9);
+    let mut values = Vec::new();
+    for _ in 0..400 {
+        let scale = f32::from_bits(0x3800_0000 + (random.bits() as u32 >> 5));
+        values.push(127.0 * scale);
+        for _ in 0..31 {
+            let tie = ((random.below(250) as f32 - 125.0) + 0.5) * scale;
+            values.push(f32::from_bits(tie.to_bits().wrapping_add_signed(random.below(5) as i32 - 2)));
+        }
+    }
+    for scale_type in [ScaleType::F32, ScaleType::Bf16, ScaleType::F16] {
+        let format = Blocks::uniform(8, 32)?.scale_type(scale_type);
+        same_at_each_level("codes near ties", || format.encode(&values));
+        // By the law itself.
+        let bytes = format.encode(&values)?;
+        let stride = scale_type.size() + 32;
+        for (values, bytes) in values.chunks(32).zip(bytes.chunks(stride)) {
+            let scale = match scale_type {
+                ScaleType::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+                ScaleType::F16 => f16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
+                _ => bf16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
+            };
+            for (x, code) in values.iter().zip(&bytes[scale_type.size()..]) {
+                assert_eq!(f32::from(*code) - 127.0, (x / scale).round_ties_even(), "{x} / {scale}");
             }
         }
     }

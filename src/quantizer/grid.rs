@@ -1,6 +1,6 @@
 //! Equal steps: consecutive integers, or the half-integers between them.
 
-use super::levels::Levels;
+use super::levels::{Law, Levels};
 use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
@@ -117,6 +117,10 @@ impl Levels for Grid {
 
     fn has_unit_steps(&self) -> bool {
         true
+    }
+
+    fn law(&self) -> Law<'_> {
+        if self.mid_rise { Law::Any } else { Law::Integers { min: self.min, max: self.max } }
     }
 
     fn range(&self) -> (f32, f32) {

@@ -32,6 +32,12 @@ pub trait Levels: Describe + Debug + Send + Sync {
         false
     }
 
+    /// What kernels know of the law; nothing by default.
+    #[doc(hidden)]
+    fn law(&self) -> Law<'_> {
+        Law::Any
+    }
+
     /// The interval that values are scaled into. Without an offset, zero stays zero: the scale is the smallest that
     /// brings all values of a group inside, except those on a side of zero that the interval does not reach. With an
     /// offset, the extremes of a group are mapped to its ends.
@@ -48,4 +54,20 @@ pub trait Levels: Describe + Debug + Send + Sync {
         let nearest = radius as f32;
         if f64::from(nearest) < radius { nearest.next_up() } else { nearest }
     }
+}
+
+/// Laws that kernels know.
+#[derive(Debug, Clone, Copy)]
+pub enum Law<'a> {
+    /// Code `c` stands for `min + c`, and `nearest` rounds ties to even.
+    Integers {
+        /// The first integer.
+        min: i32,
+        /// The last.
+        max: i32,
+    },
+    /// `nearest` counts the thresholds that a value is above. They ascend.
+    Thresholds(&'a [f32]),
+    /// No other.
+    Any,
 }

@@ -35,6 +35,7 @@ pub use codebook::{Codebook, CodebookQuantizer, KMeans, Quantile, Representative
 pub use doors::QuantizerExt;
 pub(crate) use doors::{dequantize_range, narrow, quantize_range, room};
 pub use grid::Grid;
+pub(crate) use levels::Law;
 pub use levels::Levels;
 pub use minifloat::{Minifloat, Overflow};
 pub use range::Range;
@@ -42,6 +43,7 @@ pub use rounding::Rounding;
 pub use scale::Scale;
 pub use scaled::Scaled;
 pub(crate) use scaled::rounding_bound;
+pub(crate) use scales::bit_range;
 pub use scales::{ScaleRule, ScaleType};
 pub(crate) use scaling::Scaling;
 pub use stored_scales::Scales;

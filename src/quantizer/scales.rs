@@ -2,9 +2,10 @@
 
 use crate::{
     error::{Error, Result},
+    kernel::blocks::USABLE,
     wire::Reader,
 };
-use core::fmt;
+use core::{fmt, ops::RangeInclusive};
 use half::{bf16, f16};
 
 /// How scales are stored. A quantizer works with its scales exactly as they are stored.
@@ -54,6 +55,8 @@ pub enum ScaleRule {
     Floor,
 }
 
+/// 2^-14, the smallest f16 that is not subnormal.
+const F16_NORMAL: f32 = f32::from_bits((127 - 14) << 23);
 /// 2^-127, the smallest power of two of E8M0, and 2^127.
 const E8M0_MIN: f32 = f32::from_bits(0x0040_0000);
 const E8M0_MAX: f32 = f32::from_bits(0x7f00_0000);
@@ -189,6 +192,57 @@ impl ScaleType {
         if self.holds(scale) { Ok(scale) } else { Err(Error::Corrupt { what: "scale", found: scale.to_bits().into() }) }
     }
 
+    /// As [`encode`](Self::encode), at the front of `bytes` and every `stride` bytes.
+    pub(crate) fn write_strided(self, scales: &[f32], stride: usize, bytes: &mut [u8]) {
+        match self {
+            // Subnormal numbers are rare. The bias of f32 is larger by 112.
+            Self::F16 if bit_range(scales).is_none_or(|(least, _)| least < F16_NORMAL.to_bits()) => {
+                each_strided(scales, stride, bytes, |scale| f16::from_f32(scale).to_le_bytes());
+            }
+            Self::F16 => each_strided(scales, stride, bytes, |scale| {
+                ((scale.to_bits().wrapping_sub(112 << 23) >> 13) as u16).to_le_bytes()
+            }),
+            Self::Bf16 => each_strided(scales, stride, bytes, |scale| ((scale.to_bits() >> 16) as u16).to_le_bytes()),
+            Self::E8M0 => each_strided(scales, stride, bytes, |scale| [(scale.to_bits() >> 23) as u8]),
+            Self::F32 | Self::U8 | Self::E4M3 => each_strided(scales, stride, bytes, f32::to_le_bytes),
+        }
+    }
+
+    /// As [`read`](Self::read), from the front of `bytes` and every `stride` bytes; returns whether all are from 2^-99 to
+    /// 2^99.
+    pub(crate) fn read_strided(self, bytes: &[u8], stride: usize, scales: &mut [f32]) -> Result<bool> {
+        let ends = match self {
+            Self::F16 => read_halves(bytes, stride, scales, |bits| {
+                f32::from_bits(bits << 13) * f32::from_bits((127 + 112) << 23)
+            }),
+            Self::Bf16 => read_halves(bytes, stride, scales, |bits| f32::from_bits(bits << 16)),
+            _ => None,
+        };
+        if let Some((least, most)) = ends
+            && *USABLE.start() <= least
+            && most <= *USABLE.end()
+        {
+            return Ok(true);
+        }
+        for (scale, bytes) in scales.iter_mut().zip(bytes.chunks(stride)) {
+            *scale = self.read(&mut Reader::new(bytes))?;
+        }
+        Ok(scales.iter().all(|scale| USABLE.contains(&scale.to_bits())))
+    }
+
+    /// If scales that [cover](Self::round_outward) are those of f32 with the bits under a mask cleared, after it was added:
+    /// the mask, and the bits of scales for which that holds, and which kernels can work with.
+    pub(crate) fn plain(self) -> Option<(u32, RangeInclusive<u32>)> {
+        match self {
+            Self::F32 => Some((0, USABLE)),
+            Self::Bf16 => Some((0xffff, USABLE)),
+            Self::E8M0 => Some((0x007f_ffff, USABLE)),
+            // Normal numbers.
+            Self::F16 => Some((0x1fff, F16_NORMAL.to_bits()..=65504_f32.to_bits())),
+            Self::U8 | Self::E4M3 => None,
+        }
+    }
+
     pub(crate) fn to_byte(self) -> u8 {
         match self {
             Self::F32 => 0,
@@ -211,6 +265,48 @@ impl ScaleType {
             _ => Err(Error::Corrupt { what: "scale type", found: byte.into() }),
         }
     }
+}
+
+#[inline(always)]
+fn each_strided<const SIZE: usize>(
+    scales: &[f32],
+    stride: usize,
+    bytes: &mut [u8],
+    encode: impl Fn(f32) -> [u8; SIZE],
+) {
+    let mut rest = bytes;
+    for &scale in scales {
+        let Some(front) = rest.first_chunk_mut() else { break };
+        *front = encode(scale);
+        rest = core::mem::take(&mut rest).get_mut(stride..).unwrap_or_default();
+    }
+}
+
+/// Scales of 16 bits; returns the least and the largest bits of an f32, none of which is a positive number for others.
+#[inline(always)]
+fn read_halves(bytes: &[u8], stride: usize, scales: &mut [f32], widen: impl Fn(u32) -> f32) -> Option<(u32, u32)> {
+    let mut rest = bytes;
+    for scale in scales.iter_mut() {
+        let bits = rest.first_chunk().map_or(0, |bytes| u32::from(u16::from_le_bytes(*bytes)));
+        *scale = f32::from_bits(bits);
+        rest = rest.get(stride..).unwrap_or_default();
+    }
+    for scale in scales.iter_mut() {
+        *scale = widen(scale.to_bits());
+    }
+    bit_range(scales)
+}
+
+/// The least and the largest of the bits as signed integers, as which they are compared fastest.
+#[inline(always)]
+pub(crate) fn bit_range(scales: &[f32]) -> Option<(u32, u32)> {
+    let (mut least, mut most) = (i32::MAX, i32::MIN);
+    for scale in scales {
+        let bits = scale.to_bits().cast_signed();
+        least = if bits < least { bits } else { least };
+        most = if bits > most { bits } else { most };
+    }
+    (least > 0).then_some((least.cast_unsigned(), most.cast_unsigned()))
 }
 
 impl fmt::Display for ScaleType {

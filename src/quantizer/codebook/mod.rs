@@ -9,7 +9,7 @@ mod quantile;
 pub use kmeans::KMeans;
 pub use quantile::{Quantile, Representative};
 
-use super::{Levels, Scaled};
+use super::{Law, Levels, Scaled};
 use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
@@ -146,6 +146,10 @@ impl Levels for Codebook {
             half /= 2;
         }
         below as u32
+    }
+
+    fn law(&self) -> Law<'_> {
+        Law::Thresholds(&self.thresholds)
     }
 
     fn range(&self) -> (f32, f32) {

@@ -1,16 +1,16 @@
 //! Blocks that carry their scale: nothing is fitted, nothing is remembered.
 
+mod decode;
+mod encode;
+mod laws;
+
 use super::Pipeline;
 use crate::{
-    code::Code,
     description::{Describe, Description, Restore, Stages},
-    element::{Element, PIECE, Values, ValuesMut, check_finite, each_element},
-    error::{Error, Result, check_piece},
-    kernel::{bits, extrema, scale},
-    quantizer::{Grid, Levels, ScaleType, Scaled, Scaling, narrow, rounding_bound},
-    wire::Reader,
+    element::{PIECE, Values, ValuesMut, each_element},
+    error::{Error, Result},
+    quantizer::{Grid, Levels, ScaleType, Scaled},
 };
-use core::cell::OnceCell;
 
 /// Self-scaled blocks: each block of values has a scale of its own, the smallest that brings its values within the
 /// levels, and the scale travels in front of its codes. Dynamic quantization, for caches and streams whose values are
@@ -140,91 +140,6 @@ impl<L: Levels> Blocks<L> {
         }
         let remedy = "a block has no other scales to share anything with; choose f32, f16, bf16 or E8M0";
         Err(Error::Unsuited { setting: "a scale in two levels", remedy })
-    }
-
-    fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
-        self.check_scale_type()?;
-        check_piece(start, values.len(), self.block)?;
-        let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
-        let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
-        let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
-        let blocks = values.chunks(self.block).zip(bytes.chunks_mut(self.block_len(self.block)));
-        for (i, (values, bytes)) in blocks.enumerate() {
-            let (at, codes) = (start + i * self.block, &mut codes[..values.len()]);
-            if let Some(values) = T::as_f32(values) {
-                self.encode_block(at, values, codes, bytes)?;
-            } else {
-                let wide = &mut buffer[..values.len()];
-                T::widen_into(values, wide)?;
-                self.encode_block(at, wide, codes, bytes)?;
-            }
-        }
-        Ok(needed)
-    }
-
-    fn encode_block(&self, at: usize, values: &[f32], codes: &mut [BlockCode], bytes: &mut [u8]) -> Result<()> {
-        check_finite(values, at)?;
-        let (mut low, mut high) = (0.0, 0.0);
-        extrema::enclose(values, &mut low, &mut high);
-        let scaling = Scaling { scale_type: self.scale_type, ..Scaling::default() };
-        let (scale, _) = scaling.scale(&self.levels, at / self.block, low.into(), high.into())?;
-        let nearest = |x| self.levels.nearest(x);
-        if self.is_wide(scale) {
-            scale::quantize_run_wide(scale, 0.0, values, codes, nearest);
-        } else {
-            scale::quantize_run(scale, 0.0, values, codes, nearest);
-        }
-        let (head, packed) = bytes.split_at_mut(self.scale_type.size());
-        head.copy_from_slice(&self.scale_type.encode(scale)[..self.scale_type.size()]);
-        bits::pack(self.width(), codes, packed);
-        Ok(())
-    }
-
-    fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
-        self.check_scale_type()?;
-        check_piece(start, values.len(), self.block)?;
-        let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
-        let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
-        let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
-        // Asked once, and only if a level is beyond the element.
-        let radius = OnceCell::new();
-        let blocks = values.chunks_mut(self.block).zip(bytes.chunks(self.block_len(self.block)));
-        for (i, (values, bytes)) in blocks.enumerate() {
-            let codes = &mut codes[..values.len()];
-            if let Some(values) = T::as_f32_mut(values) {
-                self.decode_block(bytes, codes, values)?;
-                continue;
-            }
-            let wide = &mut buffer[..values.len()];
-            let scale = self.decode_block(bytes, codes, wide)?;
-            let bound = |_| {
-                let radius = *radius.get_or_init(|| self.levels.radius());
-                2.0 * rounding_bound(scale, radius.into(), self.ends())
-            };
-            narrow(start + i * self.block, wide, values, bound)?;
-        }
-        Ok(needed)
-    }
-
-    /// Fills `values`; returns the scale.
-    fn decode_block(&self, bytes: &[u8], codes: &mut [BlockCode], values: &mut [f32]) -> Result<f32> {
-        let mut reader = Reader::new(bytes);
-        let scale = self.scale_type.read(&mut reader)?;
-        let pad = bits::unpack(self.width(), reader.rest, codes);
-        if pad != 0 {
-            return Err(Error::Corrupt { what: "pad bits", found: pad.into() });
-        }
-        let largest = codes.iter().copied().max().unwrap_or_default().to_u32();
-        if largest >= self.levels.level_count() {
-            return Err(Error::Corrupt { what: "code", found: largest.into() });
-        }
-        let level = |code| self.levels.level(code);
-        if self.is_wide(scale) {
-            scale::dequantize_run_wide(scale, 0.0, codes, values, level);
-        } else {
-            scale::dequantize_run(scale, 0.0, codes, values, level);
-        }
-        Ok(scale)
     }
 }
 

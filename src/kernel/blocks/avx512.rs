@@ -1,0 +1,358 @@
+//! Sixteen values at a time; what is left of a block goes one by one.
+
+use super::{Layout, TABLE, THRESHOLDS, by_block, each_block, portable};
+use crate::kernel::x86::*;
+use core::arch::x86_64::*;
+
+const LANES: usize = 16;
+
+#[target_feature(enable = "avx512f")]
+pub(super) fn largest(block: usize, values: &[f32], largest: &mut [u32]) {
+    if block != 2 * LANES {
+        for (values, largest) in values.chunks(block).zip(largest) {
+            let (rows, rest) = values.as_chunks::<LANES>();
+            let most = rows.iter().fold(_mm512_setzero_si512(), |most, row| _mm512_max_epu32(most, magnitudes(row)));
+            *largest = _mm512_reduce_max_epu32(most).max(portable::largest_of(rest));
+        }
+        return;
+    }
+    // The block of most formats: sixteen of them are reduced together, half of the vectors at each step.
+    let (groups, rest) = values.as_chunks::<{ 2 * LANES * LANES }>();
+    let (largest, rest_largest) = largest.split_at_mut(groups.len() * LANES);
+    for (group, largest) in groups.iter().zip(largest.as_chunks_mut::<LANES>().0) {
+        let rows = group.as_chunks::<LANES>().0;
+        let mut most = [_mm512_setzero_si512(); LANES];
+        for (most, rows) in most.iter_mut().zip(rows.as_chunks::<2>().0) {
+            *most = _mm512_max_epu32(magnitudes(&rows[0]), magnitudes(&rows[1]));
+        }
+        for i in 0..8 {
+            let (a, b) = (most[2 * i], most[2 * i + 1]);
+            most[i] = _mm512_max_epu32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        }
+        for i in 0..4 {
+            let (a, b) = (most[2 * i], most[2 * i + 1]);
+            most[i] = _mm512_max_epu32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+        }
+        for i in 0..2 {
+            let (a, b) = (most[2 * i], most[2 * i + 1]);
+            let (even, odd) =
+                (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b));
+            most[i] = _mm512_max_epu32(even, odd);
+        }
+        let (a, b) = (most[0], most[1]);
+        let (even, odd) = (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b));
+        store_u32x16(largest, _mm512_max_epu32(even, odd));
+    }
+    portable::largest(block, rest, rest_largest);
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn magnitudes(row: &[f32; LANES]) -> __m512i {
+    _mm512_and_si512(_mm512_castps_si512(load_f32x16(row)), _mm512_set1_epi32(i32::MAX))
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) {
+    portable::outward(reach, mask, extents, scales);
+}
+
+/// A block's scale, its reciprocal, and the values beyond which nothing but the first or the last integer is near.
+struct Division {
+    by: __m512,
+    reciprocal: __m512,
+    low: __m512,
+    high: __m512,
+}
+
+impl Division {
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn new(scale: f32, (min, max): (i32, i32)) -> Self {
+        Self {
+            by: _mm512_set1_ps(scale),
+            reciprocal: _mm512_set1_ps(1.0 / scale),
+            low: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(min as f32)),
+            high: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(max as f32)),
+        }
+    }
+
+    /// `x / scale`, from `x` times the reciprocal: the remainder of a guess says how far it is off. One such step gives what
+    /// the division rounds to if the scale has no more than 12 bits, for then no quotient is so close to where rounding
+    /// changes; two steps do always (Markstein 1990).
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn divide<const SHORT: bool>(&self, x: __m512) -> __m512 {
+        let x = _mm512_min_ps(_mm512_max_ps(x, self.low), self.high);
+        let guess = _mm512_mul_ps(x, self.reciprocal);
+        let near = _mm512_fmadd_ps(_mm512_fnmadd_ps(guess, self.by, x), self.reciprocal, guess);
+        if SHORT { near } else { _mm512_fmadd_ps(_mm512_fnmadd_ps(near, self.by, x), self.reciprocal, near) }
+    }
+}
+
+/// Whether no scale has more than 12 bits.
+fn are_short(scales: &[f32]) -> bool {
+    scales.iter().fold(0, |bits, scale| bits | scale.to_bits()).trailing_zeros() >= 12
+}
+
+#[target_feature(enable = "avx512f,avx512vbmi")]
+pub(super) fn quantize_integers(ends: (i32, i32), layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+    match (are_short(scales), layout.nibbles) {
+        (true, false) => by_block!(values, layout, integers::<true, false>(ends, layout, scales, values, codes)),
+        (true, true) => by_block!(values, layout, integers::<true, true>(ends, layout, scales, values, codes)),
+        (false, false) => by_block!(values, layout, integers::<false, false>(ends, layout, scales, values, codes)),
+        (false, true) => by_block!(values, layout, integers::<false, true>(ends, layout, scales, values, codes)),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512vbmi")]
+fn integers<const BLOCK: usize, const SHORT: bool, const NIBBLES: bool>(
+    ends: (i32, i32),
+    layout: Layout,
+    scales: &[f32],
+    values: &[f32],
+    codes: &mut [u8],
+) {
+    let first = _mm512_set1_epi32(ends.0);
+    each_block!(layout, scales, |scale, values, codes| {
+        let law = Division::new(scale, ends);
+        let code = |row| _mm512_sub_epi32(_mm512_cvtps_epi32(law.divide::<SHORT>(load_f32x16(row))), first);
+        let (rows, rest) = values.as_chunks::<LANES>();
+        let (pairs, odd) = rows.as_chunks::<2>();
+        let width = if NIBBLES { LANES / 2 } else { LANES };
+        let (bytes, rest_codes) = codes.split_at_mut(rows.len() * width);
+        let (bytes, odd_bytes) = bytes.split_at_mut(pairs.len() * 2 * width);
+        for ([a, b], bytes) in pairs.iter().zip(bytes.chunks_exact_mut(2 * width)) {
+            store_codes::<NIBBLES>(code(a), code(b), bytes);
+        }
+        for row in odd {
+            store_half::<NIBBLES>(code(row), odd_bytes);
+        }
+        portable::integer_codes(ends, NIBBLES, scale, rest, rest_codes);
+    });
+}
+
+/// Thirty-two integers below 256 (16, two to a byte) to the front of `bytes`.
+#[target_feature(enable = "avx512f,avx512vbmi")]
+#[inline]
+fn store_codes<const NIBBLES: bool>(a: __m512i, b: __m512i, bytes: &mut [u8]) {
+    if NIBBLES {
+        let bytes_of = _mm512_permutex2var_epi8(paired(a), load_u8x64(&EIGHTHS), paired(b));
+        if let Some(bytes) = bytes.first_chunk_mut() {
+            store_u8x16(bytes, _mm512_castsi512_si128(bytes_of));
+        }
+    } else {
+        let bytes_of = _mm512_permutex2var_epi8(a, load_u8x64(&FOURTHS), b);
+        if let Some(bytes) = bytes.first_chunk_mut() {
+            store_u8x32(bytes, _mm512_castsi512_si256(bytes_of));
+        }
+    }
+}
+
+/// Sixteen integers likewise.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn store_half<const NIBBLES: bool>(codes: __m512i, bytes: &mut [u8]) {
+    if NIBBLES {
+        if let Some(bytes) = bytes.first_chunk_mut() {
+            store_u8x8(bytes, _mm512_cvtepi64_epi8(paired(codes)));
+        }
+    } else if let Some(bytes) = bytes.first_chunk_mut() {
+        store_u8x16(bytes, _mm512_cvtepi32_epi8(codes));
+    }
+}
+
+/// Pairs of integers below 16 in the lowest byte of each 64 bits.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn paired(codes: __m512i) -> __m512i {
+    _mm512_or_si512(codes, _mm512_srli_epi64::<28>(codes))
+}
+
+/// Every fourth byte of two vectors, and every eighth.
+const FOURTHS: [u8; 64] = every(4);
+const EIGHTHS: [u8; 64] = every(8);
+
+const fn every(n: u8) -> [u8; 64] {
+    let mut bytes = [0; 64];
+    let mut i = 0;
+    while i < 128 / n {
+        bytes[i as usize] = i * n;
+        i += 1;
+    }
+    bytes
+}
+
+/// What a step of a search looks at, by the number of thresholds that are known to be below.
+fn step(thresholds: &[f32; THRESHOLDS], half: usize) -> [f32; LANES] {
+    let mut middle = [f32::INFINITY; LANES];
+    for (middle, &threshold) in middle.iter_mut().zip(&thresholds[half - 1..]) {
+        *middle = threshold;
+    }
+    middle
+}
+
+/// Adds `HALF` where the value is above what the step looks at.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn searched<const HALF: i32>(x: __m512, step: __m512, below: __m512i) -> __m512i {
+    let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_permutexvar_ps(below, step));
+    _mm512_mask_add_epi32(below, above, below, _mm512_set1_epi32(HALF))
+}
+
+#[target_feature(enable = "avx512f,avx512vbmi")]
+pub(super) fn quantize_table(
+    thresholds: &[f32; THRESHOLDS],
+    layout: Layout,
+    scales: &[f32],
+    values: &[f32],
+    codes: &mut [u8],
+) {
+    if layout.nibbles {
+        by_block!(values, layout, table::<true>(thresholds, layout, scales, values, codes));
+    } else {
+        by_block!(values, layout, table::<false>(thresholds, layout, scales, values, codes));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512vbmi")]
+fn table<const BLOCK: usize, const NIBBLES: bool>(
+    thresholds: &[f32; THRESHOLDS],
+    layout: Layout,
+    scales: &[f32],
+    values: &[f32],
+    codes: &mut [u8],
+) {
+    // A step of the search looks at the threshold in the middle of those that are left.
+    let (fourth, second, first) = (step(thresholds, 4), step(thresholds, 2), step(thresholds, 1));
+    let (fourth, second, first) = (load_f32x16(&fourth), load_f32x16(&second), load_f32x16(&first));
+    let middle = _mm512_set1_ps(thresholds[THRESHOLDS / 2]);
+    each_block!(layout, scales, |scale, values, codes| {
+        let divisor = _mm512_set1_ps(scale);
+        let code = |row| {
+            let x = _mm512_div_ps(load_f32x16(row), divisor);
+            let below = _mm512_maskz_set1_epi32(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, middle), 8);
+            let below = searched::<4>(x, fourth, below);
+            searched::<1>(x, first, searched::<2>(x, second, below))
+        };
+        let (rows, rest) = values.as_chunks::<LANES>();
+        let (pairs, odd) = rows.as_chunks::<2>();
+        let width = if NIBBLES { LANES / 2 } else { LANES };
+        let (bytes, rest_codes) = codes.split_at_mut(rows.len() * width);
+        let (bytes, odd_bytes) = bytes.split_at_mut(pairs.len() * 2 * width);
+        for ([a, b], bytes) in pairs.iter().zip(bytes.chunks_exact_mut(2 * width)) {
+            store_codes::<NIBBLES>(code(a), code(b), bytes);
+        }
+        for row in odd {
+            store_half::<NIBBLES>(code(row), odd_bytes);
+        }
+        portable::table_codes(thresholds, NIBBLES, scale, rest, rest_codes);
+    });
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) fn dequantize_integers(first: i32, layout: Layout, scales: &[f32], codes: &[u8], values: &mut [f32]) -> u8 {
+    by_block!(values, layout, integers_of(first, layout, scales, codes, values))
+}
+
+#[target_feature(enable = "avx512f")]
+fn integers_of<const BLOCK: usize>(first: i32, layout: Layout, scales: &[f32], codes: &[u8], values: &mut [f32]) -> u8 {
+    let (mut most, mut most_rest) = (_mm_setzero_si128(), 0);
+    let from = _mm512_set1_epi32(first);
+    each_block!(layout, scales, |scale, codes / 1, values| {
+        let (rows, rest) = values.as_chunks_mut::<LANES>();
+        let (code_rows, rest_codes) = codes.as_chunks::<LANES>();
+        let factor = _mm512_set1_ps(scale);
+        for (row, codes) in rows.iter_mut().zip(code_rows) {
+            let codes = load_u8x16(codes);
+            most = _mm_max_epu8(most, codes);
+            let integers = _mm512_add_epi32(_mm512_cvtepu8_epi32(codes), from);
+            store_f32x16(row, _mm512_mul_ps(_mm512_cvtepi32_ps(integers), factor));
+        }
+        most_rest = most_rest.max(portable::integers_of(first, scale, rest_codes, rest));
+    });
+    largest_byte(most).max(most_rest)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn dequantize_table(
+    table: &[f32; TABLE],
+    layout: Layout,
+    scales: &[f32],
+    codes: &[u8],
+    values: &mut [f32],
+) -> u8 {
+    if layout.nibbles {
+        by_block!(values, layout, nibble_levels(table, layout, scales, codes, values))
+    } else {
+        by_block!(values, layout, byte_levels(table, layout, scales, codes, values))
+    }
+}
+
+/// The levels of a table under a scale.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn levels(table: &[f32; TABLE], scale: f32) -> __m512 {
+    // Zero without a sign.
+    _mm512_add_ps(_mm512_mul_ps(load_f32x16(table), _mm512_set1_ps(scale)), _mm512_setzero_ps())
+}
+
+#[target_feature(enable = "avx512f")]
+fn byte_levels<const BLOCK: usize>(
+    table: &[f32; TABLE],
+    layout: Layout,
+    scales: &[f32],
+    codes: &[u8],
+    values: &mut [f32],
+) -> u8 {
+    let (mut most, mut most_rest) = (_mm_setzero_si128(), 0);
+    each_block!(layout, scales, |scale, codes / 1, values| {
+        let (rows, rest) = values.as_chunks_mut::<LANES>();
+        let (code_rows, rest_codes) = codes.as_chunks::<LANES>();
+        let levels = levels(table, scale);
+        for (row, codes) in rows.iter_mut().zip(code_rows) {
+            let codes = load_u8x16(codes);
+            most = _mm_max_epu8(most, codes);
+            store_f32x16(row, _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(codes), levels));
+        }
+        most_rest = most_rest.max(portable::levels_of(table, false, scale, rest_codes, rest));
+    });
+    largest_byte(most).max(most_rest)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn nibble_levels<const BLOCK: usize>(
+    table: &[f32; TABLE],
+    layout: Layout,
+    scales: &[f32],
+    codes: &[u8],
+    values: &mut [f32],
+) -> u8 {
+    // Each byte to two lanes, one of which sees its upper half; look-ups ignore what is above.
+    let twice = _mm_setr_epi8(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    let halves = _mm512_setr_epi32(0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4);
+    let (mut low, mut high, mut most_rest) = (_mm_setzero_si128(), _mm_setzero_si128(), 0);
+    let mask = _mm_set1_epi8(15);
+    each_block!(layout, scales, |scale, codes / 2, values| {
+        let (rows, rest) = values.as_chunks_mut::<LANES>();
+        let (byte_rows, rest_bytes) = codes.as_chunks::<{ LANES / 2 }>();
+        let levels = levels(table, scale);
+        for (row, bytes) in rows.iter_mut().zip(byte_rows) {
+            let bytes = load_u8x8(bytes);
+            low = _mm_max_epu8(low, _mm_and_si128(bytes, mask));
+            high = _mm_max_epu8(high, bytes);
+            let codes = _mm512_srlv_epi32(_mm512_cvtepu8_epi32(_mm_shuffle_epi8(bytes, twice)), halves);
+            store_f32x16(row, _mm512_permutexvar_ps(codes, levels));
+        }
+        most_rest = most_rest.max(portable::levels_of(table, true, scale, rest_bytes, rest));
+    });
+    largest_byte(low).max(largest_byte(high) / 16).max(most_rest)
+}
+
+#[target_feature(enable = "sse2")]
+#[inline]
+fn largest_byte(bytes: __m128i) -> u8 {
+    let mut array = [0; 16];
+    store_u8x16(&mut array, bytes);
+    array.into_iter().fold(0, u8::max)
+}

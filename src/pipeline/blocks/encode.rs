@@ -1,0 +1,166 @@
+//! Values to blocks: the extremes of many, their scales, then codes.
+
+use super::{BlockCode, Blocks, laws::Nearest};
+use crate::{
+    element::{Element, PIECE, check_finite},
+    error::{Error, Result, check_piece},
+    kernel::{
+        bits,
+        blocks::{self, Layout},
+        extrema, scale,
+    },
+    quantizer::{Levels, Scaling, bit_range},
+};
+
+/// Blocks whose scales are found at once.
+const BLOCKS: usize = 64;
+/// Values of a piece of short blocks.
+const SHORT: usize = 1024;
+
+impl<L: Levels> Blocks<L> {
+    pub(super) fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.check_scale_type()?;
+        check_piece(start, values.len(), self.block)?;
+        let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
+        let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
+        match self.nearest_law() {
+            // Buffers are filled with zeros first, which a few values should not pay for.
+            Some(law) if self.block <= SHORT => self.encode_pieces::<T, SHORT>(start, values, bytes, law),
+            Some(law) => self.encode_pieces::<T, PIECE>(start, values, bytes, law),
+            None => self.encode_one_by_one(start, values, bytes),
+        }?;
+        Ok(needed)
+    }
+
+    fn encode_pieces<T: Element, const LEN: usize>(
+        &self,
+        start: usize,
+        values: &[T],
+        bytes: &mut [u8],
+        law: Nearest,
+    ) -> Result<()> {
+        let step = self.block * (LEN / self.block).clamp(1, BLOCKS);
+        let pieces = values.chunks(step).zip(bytes.chunks_mut(self.bytes_of(step)));
+        if let Some(values) = T::as_f32(values) {
+            let pieces = values.chunks(step).zip(bytes.chunks_mut(self.bytes_of(step)));
+            let mut codes = [0; LEN];
+            for (i, (values, bytes)) in pieces.enumerate() {
+                self.encode_piece(start + i * step, values, &mut codes, bytes, law)?;
+            }
+            return Ok(());
+        }
+        let (mut wide, mut codes) = ([0.0; LEN], [0; LEN]);
+        for (i, (values, bytes)) in pieces.enumerate() {
+            let wide = &mut wide[..values.len()];
+            T::widen_into(values, wide)?;
+            self.encode_piece(start + i * step, wide, &mut codes, bytes, law)?;
+        }
+        Ok(())
+    }
+
+    /// At most [`BLOCKS`] blocks, the first of which is at `at`.
+    fn encode_piece(&self, at: usize, values: &[f32], codes: &mut [u8], bytes: &mut [u8], law: Nearest) -> Result<()> {
+        let (mut largest, mut scales) = ([0; BLOCKS], [0.0; BLOCKS]);
+        let count = values.len().div_ceil(self.block);
+        let (largest, scales) = (&mut largest[..count], &mut scales[..count]);
+        blocks::largest(self.block, values, largest);
+        if largest.iter().fold(0, |most, &bits| most.max(bits.cast_signed())) >= f32::INFINITY.to_bits().cast_signed() {
+            check_finite(values, at)?;
+        }
+        let usable = self.find_scales(at, values, largest, scales)?;
+        let (head, stride) = (self.scale_type.size(), self.block_len(self.block));
+        self.scale_type.write_strided(scales, stride, bytes);
+        // Codes lie behind the first scale, and from there on as far apart as blocks are.
+        let (bytes, width) = (&mut bytes[head..], self.width());
+        if usable && (width == u8::BITS || width == 4) {
+            let layout = Layout { block: self.block, stride, nibbles: width == 4 };
+            quantize(law, layout, scales, values, bytes);
+            return Ok(());
+        }
+        let codes = &mut codes[..values.len()];
+        if usable {
+            quantize(law, Layout::dense(self.block), scales, values, codes);
+        } else {
+            let blocks = values.chunks(self.block).zip(codes.chunks_mut(self.block));
+            for (&scale, (values, codes)) in scales.iter().zip(blocks) {
+                let nearest = |x| self.levels.nearest(x);
+                if self.is_wide(scale) {
+                    scale::quantize_run_wide(scale, 0.0, values, codes, nearest);
+                } else {
+                    scale::quantize_run(scale, 0.0, values, codes, nearest);
+                }
+            }
+        }
+        for (codes, bytes) in codes.chunks(self.block).zip(bytes.chunks_mut(stride)) {
+            bits::pack(width, codes, &mut bytes[..(codes.len() * width as usize).div_ceil(8)]);
+        }
+        Ok(())
+    }
+
+    /// The scale of each block; returns whether kernels can work with all of them.
+    fn find_scales(&self, at: usize, values: &[f32], largest: &[u32], scales: &mut [f32]) -> Result<bool> {
+        let (first, last) = self.levels.range();
+        let plain = if first == -last && last > 0.0 { self.scale_type.plain() } else { None };
+        if let Some((mask, range)) = &plain {
+            blocks::outward(last, *mask, largest, scales);
+            if bit_range(scales).is_some_and(|(least, most)| range.contains(&least) && range.contains(&most)) {
+                return Ok(true);
+            }
+        }
+        let mut usable = true;
+        for (i, (scale, values)) in scales.iter_mut().zip(values.chunks(self.block)).enumerate() {
+            if !plain.as_ref().is_some_and(|(_, range)| range.contains(&scale.to_bits())) {
+                *scale = self.scale_of(at / self.block + i, values)?;
+                usable &= blocks::USABLE.contains(&scale.to_bits());
+            }
+        }
+        Ok(usable)
+    }
+
+    /// The scale of a block of finite values.
+    fn scale_of(&self, block: usize, values: &[f32]) -> Result<f32> {
+        let (mut low, mut high) = (0.0, 0.0);
+        extrema::enclose(values, &mut low, &mut high);
+        let scaling = Scaling { scale_type: self.scale_type, ..Scaling::default() };
+        scaling.scale(&self.levels, block, low.into(), high.into()).map(|(scale, _)| scale)
+    }
+
+    /// For levels that no kernel knows, or that are many.
+    fn encode_one_by_one<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<()> {
+        let (mut buffer, mut codes) = ([0.0; PIECE], [0; PIECE]);
+        let blocks = values.chunks(self.block).zip(bytes.chunks_mut(self.block_len(self.block)));
+        for (i, (values, bytes)) in blocks.enumerate() {
+            let (at, codes) = (start + i * self.block, &mut codes[..values.len()]);
+            if let Some(values) = T::as_f32(values) {
+                self.encode_block(at, values, codes, bytes)?;
+            } else {
+                let wide = &mut buffer[..values.len()];
+                T::widen_into(values, wide)?;
+                self.encode_block(at, wide, codes, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_block(&self, at: usize, values: &[f32], codes: &mut [BlockCode], bytes: &mut [u8]) -> Result<()> {
+        check_finite(values, at)?;
+        let scale = self.scale_of(at / self.block, values)?;
+        let nearest = |x| self.levels.nearest(x);
+        if self.is_wide(scale) {
+            scale::quantize_run_wide(scale, 0.0, values, codes, nearest);
+        } else {
+            scale::quantize_run(scale, 0.0, values, codes, nearest);
+        }
+        let (head, packed) = bytes.split_at_mut(self.scale_type.size());
+        head.copy_from_slice(&self.scale_type.encode(scale)[..self.scale_type.size()]);
+        bits::pack(self.width(), codes, packed);
+        Ok(())
+    }
+}
+
+fn quantize(law: Nearest, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+    match law {
+        Nearest::Integers(min, max) => blocks::quantize_integers((min, max), layout, scales, values, codes),
+        Nearest::Table(thresholds) => blocks::quantize_table(&thresholds, layout, scales, values, codes),
+    }
+}
