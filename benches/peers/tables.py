@@ -14,10 +14,12 @@ DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- speed tables: begin -->", "<!-- speed tables: end -->"
 OURS = "fewbits"
 # The tables are of the first of these that there is.
-LEVELS = ["best", "avx512", "avx2", "portable"]
+LEVELS = ["avx512", "avx2", "portable"]
 IN_CACHE = 1 << 16
 # In tables of their own.
 WIDTHS, SIZES = (" bits: ", "sizes")
+# Where one stands for all.
+ONE_WIDTH = " 4"
 
 
 class Rows:
@@ -74,6 +76,10 @@ class Rows:
 def number(x):
     """Three digits, so that neither 0.0107 nor 213 has more or fewer."""
     return "" if x is None else f"{x:.{max(0, min(4, 2 - math.floor(math.log10(x))))}f}"
+
+
+def shown(group):
+    return group.replace(WIDTHS, " ") + (" bits" if WIDTHS in group else "")
 
 
 def table(head, rows):
@@ -135,16 +141,20 @@ def by_width(rows, level, values):
 
 
 def by_level(rows, values):
-    """How much the kernels matter."""
+    """How much the kernels matter, beside the fastest of the others, because runs are faster or slower as a whole."""
     levels = rows.levels()
     if len(levels) < 2:
         return ""
     lines = []
     for group in rows.groups():
-        speeds = [rows.speed(group, OURS, values, level) for level in levels]
-        if None not in speeds:
-            lines.append([group.replace(WIDTHS, " "), *map(number, speeds)])
-    return table([f"{values:,} values, GB/s of fewbits", *levels], lines)
+        if WIDTHS in group and not group.endswith(ONE_WIDTH):
+            continue
+        others = [case for case in rows.cases(group)[1:] if rows.speed(group, case, values, levels[0])]
+        if others:
+            fastest = max(others, key=lambda case: rows.speed(group, case, values, levels[0]))
+            ratios = [rows.ratio(group, fastest, values, level) for level in levels]
+            lines.append([shown(group), fastest, *map(number, ratios)])
+    return table([f"{values:,} values, times as fast", "as the fastest other", *levels], lines)
 
 
 def by_bits(rows, values):
@@ -186,9 +196,8 @@ def figure(rows, level, values):
     for group in rows.groups():
         bars = [(case, rows.speed(group, case, values, level)) for case in rows.cases(group)]
         bars = [(case, speed) for case, speed in bars if speed]
-        # Of all widths, one.
-        if len(bars) > 1 and (WIDTHS not in group or group.endswith(" 4")):
-            groups.append((group.replace(WIDTHS, " ") + (" bits" if WIDTHS in group else ""), bars))
+        if len(bars) > 1 and (WIDTHS not in group or group.endswith(ONE_WIDTH)):
+            groups.append((shown(group), bars))
     if not groups:
         return None
     speeds = [speed for _, bars in groups for _, speed in bars]

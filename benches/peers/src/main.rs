@@ -1,5 +1,6 @@
 //! The speed of fewbits beside what else there is: see README.md.
 
+mod aligned;
 mod data;
 mod formats;
 mod group;
@@ -18,8 +19,9 @@ mod quantiles;
 mod sizes;
 mod trellis;
 
+use fewbits::simd::Level;
 use report::{Report, append};
-use std::{error::Error, fs};
+use std::{error::Error, fs, process::ExitCode};
 
 const USAGE: &str = "\
 --values N      values of a run, a multiple of 4096 (65536)
@@ -29,6 +31,8 @@ const USAGE: &str = "\
 --level LEVEL   portable, avx2 or avx512: the kernels of fewbits (the best there are)
 --sizes         nanoseconds per value of fewbits alone, for 2^6 to 2^26 values
 --csv FILE      appends rows";
+
+const LEVELS: [(&str, Level); 3] = [("portable", Level::Portable), ("avx2", Level::Avx2), ("avx512", Level::Avx512)];
 
 type Area = fn(&mut Report, &[f32]);
 
@@ -46,17 +50,27 @@ const AREAS: [(&str, Area); 11] = [
     ("lossless", lossless::measure),
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     use lexopt::prelude::*;
     let (mut count, mut samples, mut only, mut sizes) = (1 << 16, 21, Vec::new(), false);
-    let (mut level, mut csv) = (String::from("best"), None);
+    let (mut level, mut csv) = (None::<String>, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("values") => count = arguments.value()?.parse()?,
             Long("samples") => samples = arguments.value()?.parse()?,
             Long("only") => only.push(arguments.value()?.string()?),
-            Long("level") => level = arguments.value()?.string()?,
+            Long("level") => level = Some(arguments.value()?.string()?),
             Long("sizes") => sizes = true,
             Long("csv") => csv = Some(append(arguments.value()?.as_ref())?),
             Long("help") => {
@@ -72,8 +86,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(name) = only.iter().find(|name| AREAS.iter().all(|(area, _)| area != name)) {
         return Err(format!("no area {name}\n{USAGE}").into());
     }
-    limit(&level)?;
+    let level = limit(level.as_deref())?;
     let mut report = Report { samples, level, csv };
+    println!("kernels: {level}");
     report.note("machine", &machine());
     report.note("rustc", env!("RUSTC_VERSION"));
     report.note("versions", env!("PEER_VERSIONS"));
@@ -90,12 +105,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The one place where the kernels of fewbits are held back. There are only portable ones so far.
-fn limit(level: &str) -> Result<(), String> {
-    match level {
-        "best" | "portable" => Ok(()),
-        _ => Err(format!("fewbits has no kernels for {level}")),
+/// Keeps the kernels of fewbits from using more than was asked for, and says what they use.
+fn limit(level: Option<&str>) -> Result<&'static str, String> {
+    let named = |asked: &str| LEVELS.iter().find(|(name, _)| *name == asked).map(|&(_, level)| level);
+    let most = match level {
+        None => Level::Avx512,
+        Some(name) => named(name).ok_or_else(|| format!("no level {name}\n{USAGE}"))?,
+    };
+    let used = fewbits::simd::limit(most);
+    if level.is_some() && used != most {
+        return Err(format!("this machine, or this build of fewbits, has no kernels beyond {used:?}"));
     }
+    Ok(LEVELS.iter().find(|(_, level)| *level == used).map_or("unknown", |(name, _)| name))
 }
 
 /// What Linux calls the processor.

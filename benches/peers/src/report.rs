@@ -12,7 +12,7 @@ const HEADER: &str = "group,case,values,level,GB/s,p10,p90,bits per value,ratio"
 /// Measures groups, prints each as it is ready, and keeps rows in a file.
 pub struct Report {
     pub samples: usize,
-    pub level: String,
+    pub level: &'static str,
     pub csv: Option<File>,
 }
 
@@ -55,7 +55,9 @@ impl Report {
         let all = group.measure(self.samples);
         if is_first {
             print!("\n{:>10}", "ns/value");
-            all.iter().for_each(|timed| print!(" {:>15}", timed.name));
+            for timed in &all {
+                print!(" {:>15}", timed.name);
+            }
             println!();
         }
         print!("{values:>10}");
@@ -71,7 +73,7 @@ impl Report {
         let [low, middle, high] = [0.1, 0.5, 0.9].map(|part| at(&speeds, part));
         let bits = timed.bits.map(|bits| format!("{bits:.4}")).unwrap_or_default();
         if let Some(file) = &mut self.csv {
-            let (case, level) = (timed.name, &self.level);
+            let (case, level) = (timed.name, self.level);
             writeln!(file, "\"{group}\",\"{case}\",{values},{level},{middle:.4e},{low:.4e},{high:.4e},{bits},{ratio}")
                 .expect("room for a row");
         }
