@@ -29,7 +29,41 @@ vectors! {
     "avx" load_u8x32 store_u8x32 [u8; 32] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "avx" load_f32x8 store_f32x8 [f32; 8] __m256: _mm256_loadu_ps _mm256_storeu_ps;
     "avx" load_u32x8 store_u32x8 [u32; 8] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
+    "avx" load_i32x8 store_i32x8 [i32; 8] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "avx512f" load_f32x16 store_f32x16 [f32; 16] __m512: _mm512_loadu_ps _mm512_storeu_ps;
     "avx512f" load_u32x16 store_u32x16 [u32; 16] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
     "avx512f" load_u8x64 store_u8x64 [u8; 64] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
+}
+
+/// Eight little-endian numbers of two bytes, one every `stride` bytes; none if the last would be beyond the end.
+#[target_feature(enable = "sse2")]
+#[inline]
+pub(crate) fn load_strided_u16x8(bytes: &[u8], stride: usize) -> Option<__m128i> {
+    if stride > usize::MAX / 8 || bytes.len() < 7 * stride + 2 {
+        return None;
+    }
+    // SAFETY: `i` is at most 7, and the last two bytes are within the slice.
+    let at = |i: usize| unsafe { i32::from(bytes.as_ptr().add(i * stride).cast::<u16>().read_unaligned()) };
+    let x = _mm_insert_epi16::<1>(_mm_cvtsi32_si128(at(0)), at(1));
+    let x = _mm_insert_epi16::<3>(_mm_insert_epi16::<2>(x, at(2)), at(3));
+    let x = _mm_insert_epi16::<5>(_mm_insert_epi16::<4>(x, at(4)), at(5));
+    Some(_mm_insert_epi16::<7>(_mm_insert_epi16::<6>(x, at(6)), at(7)))
+}
+
+/// The way back; returns whether there was room.
+#[target_feature(enable = "sse4.1")]
+#[inline]
+pub(crate) fn store_strided_u16x8(bytes: &mut [u8], stride: usize, numbers: __m128i) -> bool {
+    if stride > usize::MAX / 8 || bytes.len() < 7 * stride + 2 {
+        return false;
+    }
+    macro_rules! store {
+        ($($i:literal)+) => {$(
+            let number = _mm_extract_epi16::<$i>(numbers) as u16;
+            // SAFETY: the last two bytes are within the slice.
+            unsafe { bytes.as_mut_ptr().add($i * stride).cast::<u16>().write_unaligned(number) }
+        )+};
+    }
+    store!(0 1 2 3 4 5 6 7);
+    true
 }

@@ -43,7 +43,7 @@ pub use rounding::Rounding;
 pub use scale::Scale;
 pub use scaled::Scaled;
 pub(crate) use scaled::rounding_bound;
-pub(crate) use scales::bit_range;
+pub(crate) use scales::are_within;
 pub use scales::{ScaleRule, ScaleType};
 pub(crate) use scaling::Scaling;
 pub use stored_scales::Scales;

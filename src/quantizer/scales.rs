@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    kernel::blocks::USABLE,
+    kernel::blocks::{self, Ends, Half, USABLE},
     wire::Reader,
 };
 use core::{fmt, ops::RangeInclusive};
@@ -195,33 +195,30 @@ impl ScaleType {
     /// As [`encode`](Self::encode), at the front of `bytes` and every `stride` bytes.
     pub(crate) fn write_strided(self, scales: &[f32], stride: usize, bytes: &mut [u8]) {
         match self {
-            // Subnormal numbers are rare. The bias of f32 is larger by 112.
-            Self::F16 if bit_range(scales).is_none_or(|(least, _)| least < F16_NORMAL.to_bits()) => {
-                each_strided(scales, stride, bytes, |scale| f16::from_f32(scale).to_le_bytes());
+            // Subnormal numbers are rare.
+            Self::F16 if scales.iter().fold(0, |some, &x| some | u8::from(x < F16_NORMAL)) == 0 => {
+                blocks::write_halves(Half::F16, stride, scales, bytes);
             }
-            Self::F16 => each_strided(scales, stride, bytes, |scale| {
-                ((scale.to_bits().wrapping_sub(112 << 23) >> 13) as u16).to_le_bytes()
-            }),
-            Self::Bf16 => each_strided(scales, stride, bytes, |scale| ((scale.to_bits() >> 16) as u16).to_le_bytes()),
-            Self::E8M0 => each_strided(scales, stride, bytes, |scale| [(scale.to_bits() >> 23) as u8]),
-            Self::F32 | Self::U8 | Self::E4M3 => each_strided(scales, stride, bytes, f32::to_le_bytes),
+            Self::Bf16 => blocks::write_halves(Half::Bf16, stride, scales, bytes),
+            Self::F32 => blocks::write_f32(stride, scales, bytes),
+            _ => {
+                for (&scale, bytes) in scales.iter().zip(bytes.chunks_mut(stride)) {
+                    bytes[..self.size()].copy_from_slice(&self.encode(scale)[..self.size()]);
+                }
+            }
         }
     }
 
-    /// As [`read`](Self::read), from the front of `bytes` and every `stride` bytes; returns whether all are from 2^-99 to
-    /// 2^99.
+    /// As [`read`](Self::read), from the front of `bytes` and every `stride` bytes; returns whether kernels can work with
+    /// all of them.
     pub(crate) fn read_strided(self, bytes: &[u8], stride: usize, scales: &mut [f32]) -> Result<bool> {
         let ends = match self {
-            Self::F16 => read_halves(bytes, stride, scales, |bits| {
-                f32::from_bits(bits << 13) * f32::from_bits((127 + 112) << 23)
-            }),
-            Self::Bf16 => read_halves(bytes, stride, scales, |bits| f32::from_bits(bits << 16)),
-            _ => None,
+            Self::F16 => blocks::read_halves(Half::F16, stride, bytes, scales),
+            Self::Bf16 => blocks::read_halves(Half::Bf16, stride, bytes, scales),
+            Self::F32 => blocks::read_f32(stride, bytes, scales),
+            _ => (0, 0),
         };
-        if let Some((least, most)) = ends
-            && *USABLE.start() <= least
-            && most <= *USABLE.end()
-        {
+        if are_within(&USABLE, ends) {
             return Ok(true);
         }
         for (scale, bytes) in scales.iter_mut().zip(bytes.chunks(stride)) {
@@ -267,46 +264,9 @@ impl ScaleType {
     }
 }
 
-#[inline(always)]
-fn each_strided<const SIZE: usize>(
-    scales: &[f32],
-    stride: usize,
-    bytes: &mut [u8],
-    encode: impl Fn(f32) -> [u8; SIZE],
-) {
-    let mut rest = bytes;
-    for &scale in scales {
-        let Some(front) = rest.first_chunk_mut() else { break };
-        *front = encode(scale);
-        rest = core::mem::take(&mut rest).get_mut(stride..).unwrap_or_default();
-    }
-}
-
-/// Scales of 16 bits; returns the least and the largest bits of an f32, none of which is a positive number for others.
-#[inline(always)]
-fn read_halves(bytes: &[u8], stride: usize, scales: &mut [f32], widen: impl Fn(u32) -> f32) -> Option<(u32, u32)> {
-    let mut rest = bytes;
-    for scale in scales.iter_mut() {
-        let bits = rest.first_chunk().map_or(0, |bytes| u32::from(u16::from_le_bytes(*bytes)));
-        *scale = f32::from_bits(bits);
-        rest = rest.get(stride..).unwrap_or_default();
-    }
-    for scale in scales.iter_mut() {
-        *scale = widen(scale.to_bits());
-    }
-    bit_range(scales)
-}
-
-/// The least and the largest of the bits as signed integers, as which they are compared fastest.
-#[inline(always)]
-pub(crate) fn bit_range(scales: &[f32]) -> Option<(u32, u32)> {
-    let (mut least, mut most) = (i32::MAX, i32::MIN);
-    for scale in scales {
-        let bits = scale.to_bits().cast_signed();
-        least = if bits < least { bits } else { least };
-        most = if bits > most { bits } else { most };
-    }
-    (least > 0).then_some((least.cast_unsigned(), most.cast_unsigned()))
+/// Whether numbers with these ends have their bits within a range of positive numbers.
+pub(crate) fn are_within(range: &RangeInclusive<u32>, (least, most): Ends) -> bool {
+    least > 0 && range.contains(&least.cast_unsigned()) && range.contains(&most.cast_unsigned())
 }
 
 impl fmt::Display for ScaleType {

@@ -1,6 +1,6 @@
 //! Eight values at a time, thirty-two where they become bytes; what is left of a block goes one by one.
 
-use super::{Layout, TABLE, THRESHOLDS, by_block, each_block, portable};
+use super::{Ends, Half, Layout, TABLE, THRESHOLDS, by_block, each_block, portable};
 use crate::kernel::x86::*;
 use core::arch::x86_64::*;
 
@@ -53,8 +53,59 @@ fn magnitudes(row: &[f32; LANES]) -> __m256i {
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) {
-    portable::outward(reach, mask, extents, scales);
+pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) -> Ends {
+    portable::outward(reach, mask, extents, scales)
+}
+
+#[target_feature(enable = "avx2,f16c")]
+pub(super) fn read_halves(half: Half, stride: usize, bytes: &[u8], numbers: &mut [f32]) -> Ends {
+    let (mut least, mut most) = (_mm256_set1_epi32(i32::MAX), _mm256_set1_epi32(i32::MIN));
+    let (mut rest, mut done) = (bytes, 0);
+    for eight in numbers.as_chunks_mut::<LANES>().0 {
+        let Some(halves) = load_strided_u16x8(rest, stride) else { break };
+        let x = match half {
+            Half::F16 => {
+                let x = _mm256_castps_si256(_mm256_cvtph_ps(halves));
+                // Neither infinity nor NaN is kept: negative.
+                let special = _mm256_cmpgt_epi32(x, _mm256_set1_epi32(f32::MAX.to_bits().cast_signed()));
+                _mm256_or_si256(x, _mm256_slli_epi32::<31>(special))
+            }
+            Half::Bf16 => _mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(halves)),
+        };
+        (least, most) = (_mm256_min_epi32(least, x), _mm256_max_epi32(most, x));
+        store_f32x8(eight, _mm256_castsi256_ps(x));
+        rest = rest.get(LANES * stride..).unwrap_or_default();
+        done += LANES;
+    }
+    let rest = match &mut numbers[done..] {
+        [] => (i32::MAX, i32::MIN),
+        numbers => portable::read_halves(half, stride, rest, numbers),
+    };
+    let (mut lows, mut highs) = ([0; LANES], [0; LANES]);
+    store_i32x8(&mut lows, least);
+    store_i32x8(&mut highs, most);
+    (lows.into_iter().fold(rest.0, i32::min), highs.into_iter().fold(rest.1, i32::max))
+}
+
+#[target_feature(enable = "avx2,f16c")]
+pub(super) fn write_halves(half: Half, stride: usize, numbers: &[f32], bytes: &mut [u8]) {
+    let (mut numbers, mut bytes) = (numbers, bytes);
+    while let Some((eight, next)) = numbers.split_first_chunk::<LANES>() {
+        let x = load_f32x8(eight);
+        let halves = match half {
+            Half::F16 => _mm256_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT }>(x),
+            Half::Bf16 => {
+                let upper = _mm256_srli_epi32::<16>(_mm256_castps_si256(x));
+                _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256::<1>(upper))
+            }
+        };
+        if !store_strided_u16x8(bytes, stride, halves) {
+            break;
+        }
+        bytes = core::mem::take(&mut bytes).get_mut(LANES * stride..).unwrap_or_default();
+        numbers = next;
+    }
+    portable::write_halves(half, stride, numbers, bytes);
 }
 
 /// A block's scale, its reciprocal, and the values beyond which nothing but the first or the last integer is near.
@@ -261,23 +312,43 @@ pub(super) fn dequantize_table(
     }
 }
 
-/// The levels of a table under a scale: of codes below 8, and of the others.
-#[target_feature(enable = "avx")]
-#[inline]
-fn levels(table: &[f32; TABLE], scale: f32) -> (__m256, __m256) {
-    let (scale, zero) = (_mm256_set1_ps(scale), _mm256_setzero_ps());
-    let [low, high] = table.as_chunks::<LANES>().0 else { return (zero, zero) };
-    // Zero without a sign.
-    let low = _mm256_add_ps(_mm256_mul_ps(load_f32x8(low), scale), zero);
-    (low, _mm256_add_ps(_mm256_mul_ps(load_f32x8(high), scale), zero))
-}
-
-/// The levels of codes whose lowest four bits count.
+/// The bytes of a table's levels: the lowest of all of them, and so on, twice.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn look_up((low, high): (__m256, __m256), codes: __m256i) -> __m256 {
-    let (low, high) = (_mm256_permutevar8x32_ps(low, codes), _mm256_permutevar8x32_ps(high, codes));
-    _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(codes)))
+fn planes(table: &[f32; TABLE]) -> [__m256i; 4] {
+    let mut planes = [_mm256_setzero_si256(); 4];
+    for (i, plane) in planes.iter_mut().enumerate() {
+        let mut bytes = [0; TABLE];
+        for (byte, level) in bytes.iter_mut().zip(table) {
+            *byte = level.to_le_bytes()[i];
+        }
+        *plane = _mm256_broadcastsi128_si256(load_u8x16(&bytes));
+    }
+    planes
+}
+
+/// The levels of 32 codes below 16: byte by byte, and put together. In each half, codes are of four values, of the four
+/// after the next four, and so on: then levels are in order.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn look_up(planes: &[__m256i; 4], codes: __m256i, scale: __m256, values: &mut [f32; BYTES]) {
+    let [a, b, c, d] = [
+        _mm256_shuffle_epi8(planes[0], codes),
+        _mm256_shuffle_epi8(planes[1], codes),
+        _mm256_shuffle_epi8(planes[2], codes),
+        _mm256_shuffle_epi8(planes[3], codes),
+    ];
+    let (low, low_upper) = (_mm256_unpacklo_epi8(a, b), _mm256_unpacklo_epi8(c, d));
+    let (high, high_upper) = (_mm256_unpackhi_epi8(a, b), _mm256_unpackhi_epi8(c, d));
+    let levels = [
+        _mm256_unpacklo_epi16(low, low_upper),
+        _mm256_unpackhi_epi16(low, low_upper),
+        _mm256_unpacklo_epi16(high, high_upper),
+        _mm256_unpackhi_epi16(high, high_upper),
+    ];
+    for (row, levels) in values.as_chunks_mut::<LANES>().0.iter_mut().zip(levels) {
+        store_f32x8(row, _mm256_mul_ps(_mm256_castsi256_ps(levels), scale));
+    }
 }
 
 #[target_feature(enable = "avx2")]
@@ -288,19 +359,22 @@ fn byte_levels<const BLOCK: usize>(
     codes: &[u8],
     values: &mut [f32],
 ) -> u8 {
-    let (mut most, mut most_rest) = (_mm_setzero_si128(), 0);
+    let (mut most, mut most_rest) = (_mm256_setzero_si256(), 0);
+    let planes = planes(table);
+    let order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
     each_block!(layout, scales, |scale, codes / 1, values| {
-        let (rows, rest) = values.as_chunks_mut::<LANES>();
-        let (code_rows, rest_codes) = codes.as_chunks::<LANES>();
-        let levels = levels(table, scale);
+        let (rows, rest) = values.as_chunks_mut::<BYTES>();
+        let (code_rows, rest_codes) = codes.as_chunks::<BYTES>();
         for (row, codes) in rows.iter_mut().zip(code_rows) {
-            let codes = load_u8x8(codes);
-            most = _mm_max_epu8(most, codes);
-            store_f32x8(row, look_up(levels, _mm256_cvtepu8_epi32(codes)));
+            let codes = load_u8x32(codes);
+            most = _mm256_max_epu8(most, codes);
+            let codes = _mm256_and_si256(_mm256_permutevar8x32_epi32(codes, order), _mm256_set1_epi8(15));
+            look_up(&planes, codes, _mm256_set1_ps(scale), row);
         }
         most_rest = most_rest.max(portable::levels_of(table, false, scale, rest_codes, rest));
     });
-    largest_byte(most).max(most_rest)
+    let half = _mm_max_epu8(_mm256_castsi256_si128(most), _mm256_extracti128_si256::<1>(most));
+    largest_byte(half).max(most_rest)
 }
 
 #[target_feature(enable = "avx2")]
@@ -311,29 +385,24 @@ fn nibble_levels<const BLOCK: usize>(
     codes: &[u8],
     values: &mut [f32],
 ) -> u8 {
-    // Each byte to two lanes, one of which sees its upper half; look-ups ignore what is above.
-    let twice = _mm_setr_epi8(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    let halves = _mm256_setr_epi32(0, 4, 0, 4, 0, 4, 0, 4);
     let (mut low, mut high, mut most_rest) = (_mm_setzero_si128(), _mm_setzero_si128(), 0);
+    let planes = planes(table);
+    // Pairs of bytes: the even ones, then the odd ones.
+    let order = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
     let mask = _mm_set1_epi8(15);
     each_block!(layout, scales, |scale, codes / 2, values| {
-        let (rows, rest) = values.as_chunks_mut::<{ 2 * LANES }>();
-        let (byte_rows, rest_bytes) = codes.as_chunks::<LANES>();
-        let levels = levels(table, scale);
+        let (rows, rest) = values.as_chunks_mut::<BYTES>();
+        let (byte_rows, rest_bytes) = codes.as_chunks::<{ BYTES / 2 }>();
         for (row, bytes) in rows.iter_mut().zip(byte_rows) {
-            let bytes = load_u8x8(bytes);
-            low = _mm_max_epu8(low, _mm_and_si128(bytes, mask));
-            high = _mm_max_epu8(high, bytes);
-            let bytes = _mm_shuffle_epi8(bytes, twice);
-            let [first, second] = row.as_chunks_mut::<LANES>().0 else { continue };
-            let codes = _mm256_srlv_epi32(_mm256_cvtepu8_epi32(bytes), halves);
-            store_f32x8(first, look_up(levels, codes));
-            let codes = _mm256_srlv_epi32(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes)), halves);
-            store_f32x8(second, look_up(levels, codes));
+            let bytes = _mm_shuffle_epi8(load_u8x16(bytes), order);
+            let (lower, upper) = (_mm_and_si128(bytes, mask), _mm_and_si128(_mm_srli_epi16::<4>(bytes), mask));
+            (low, high) = (_mm_max_epu8(low, lower), _mm_max_epu8(high, upper));
+            let (even, odd) = (_mm_unpacklo_epi8(lower, upper), _mm_unpackhi_epi8(lower, upper));
+            look_up(&planes, _mm256_set_m128i(odd, even), _mm256_set1_ps(scale), row);
         }
         most_rest = most_rest.max(portable::levels_of(table, true, scale, rest_bytes, rest));
     });
-    largest_byte(low).max(largest_byte(high) / 16).max(most_rest)
+    largest_byte(_mm_max_epu8(low, high)).max(most_rest)
 }
 
 #[target_feature(enable = "sse2")]

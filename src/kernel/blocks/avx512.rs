@@ -1,6 +1,6 @@
 //! Sixteen values at a time; what is left of a block goes one by one.
 
-use super::{Layout, TABLE, THRESHOLDS, by_block, each_block, portable};
+use super::{Ends, Layout, TABLE, THRESHOLDS, by_block, each_block, portable};
 use crate::kernel::x86::*;
 use core::arch::x86_64::*;
 
@@ -53,8 +53,8 @@ fn magnitudes(row: &[f32; LANES]) -> __m512i {
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) {
-    portable::outward(reach, mask, extents, scales);
+pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) -> Ends {
+    portable::outward(reach, mask, extents, scales)
 }
 
 /// A block's scale, its reciprocal, and the values beyond which nothing but the first or the last integer is near.
@@ -293,8 +293,7 @@ pub(super) fn dequantize_table(
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn levels(table: &[f32; TABLE], scale: f32) -> __m512 {
-    // Zero without a sign.
-    _mm512_add_ps(_mm512_mul_ps(load_f32x16(table), _mm512_set1_ps(scale)), _mm512_setzero_ps())
+    _mm512_mul_ps(load_f32x16(table), _mm512_set1_ps(scale))
 }
 
 #[target_feature(enable = "avx512f")]

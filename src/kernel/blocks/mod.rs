@@ -47,9 +47,51 @@ pub(crate) fn largest(block: usize, values: &[f32], largest: &mut [u32]) {
 }
 
 /// For each extent, as bits, the smallest scale with `scale * reach >= extent` whose bits under `mask` are zero. Not to be
-/// relied on where one of the three is no normal number, or the scale is below 2^-100 or above 2^100.
-pub(crate) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) {
-    dispatch!(outward(reach, mask, extents, scales): avx512 avx2);
+/// relied on where one of the three is no normal number, or the scale is below 2^-100 or above 2^100. Returns the
+/// [ends](Ends) of the scales.
+pub(crate) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) -> Ends {
+    dispatch!(outward(reach, mask, extents, scales): avx512 avx2)
+}
+
+/// The least and the largest bits of numbers, as signed integers: those of positive finite numbers lie between their own.
+pub(crate) type Ends = (i32, i32);
+
+/// Numbers of 16 bits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Half {
+    F16,
+    Bf16,
+}
+
+/// Positive finite numbers from the front of `bytes`, and from every `stride` bytes. Returns the [ends](Ends) of what
+/// became of them; others become what is not positive and finite.
+pub(crate) fn read_halves(half: Half, stride: usize, bytes: &[u8], numbers: &mut [f32]) -> Ends {
+    dispatch!(read_halves(half, stride, bytes, numbers): avx2)
+}
+
+/// The way back, for normal numbers that 16 bits hold exactly.
+pub(crate) fn write_halves(half: Half, stride: usize, numbers: &[f32], bytes: &mut [u8]) {
+    dispatch!(write_halves(half, stride, numbers, bytes): avx2);
+}
+
+/// As [`read_halves`], of f32.
+pub(crate) fn read_f32(stride: usize, bytes: &[u8], numbers: &mut [f32]) -> Ends {
+    let mut rest = bytes;
+    for x in numbers.iter_mut() {
+        *x = rest.first_chunk().map_or(f32::NAN, |bytes| f32::from_le_bytes(*bytes));
+        rest = rest.get(stride..).unwrap_or_default();
+    }
+    portable::ends(numbers)
+}
+
+/// The way back.
+pub(crate) fn write_f32(stride: usize, numbers: &[f32], bytes: &mut [u8]) {
+    let mut rest = bytes;
+    for x in numbers {
+        let Some(front) = rest.first_chunk_mut() else { break };
+        *front = x.to_le_bytes();
+        rest = core::mem::take(&mut rest).get_mut(stride..).unwrap_or_default();
+    }
 }
 
 /// Values to the nearest of the integers from `ends.0` to `ends.1`, ties to even, counted from the first; within 2^16 of
@@ -74,7 +116,7 @@ pub(crate) fn dequantize_integers(first: i32, layout: Layout, scales: &[f32], co
     dispatch!(dequantize_integers(first, layout, scales, codes, values): avx512 avx2)
 }
 
-/// Codes to `table[code % 16] * scale`, zero without a sign; returns the largest code.
+/// Codes to `table[code % 16] * scale`; returns the largest code.
 pub(crate) fn dequantize_table(
     table: &[f32; TABLE],
     layout: Layout,

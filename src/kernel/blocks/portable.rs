@@ -1,6 +1,6 @@
 //! One value after another, for all machines.
 
-use super::{Layout, TABLE, THRESHOLDS};
+use super::{Ends, Half, Layout, TABLE, THRESHOLDS};
 
 /// Adding it to a smaller number rounds that to an integer, ties to even.
 const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
@@ -37,14 +37,60 @@ pub(super) fn largest_of(values: &[f32]) -> u32 {
 }
 
 #[inline(always)]
-pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) {
-    for (&extent, scale) in extents.iter().zip(scales) {
+pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) -> Ends {
+    for (&extent, scale) in extents.iter().zip(scales.iter_mut()) {
         let extent = f32::from_bits(extent);
         let nearest = extent / reach;
         // Exact, and so is what is compared.
         let short = f64::from(nearest) * f64::from(reach) < f64::from(extent);
         let bits = nearest.to_bits().wrapping_add(short.into()).wrapping_add(mask);
         *scale = f32::from_bits(bits & !mask);
+    }
+    ends(scales)
+}
+
+#[inline(always)]
+pub(super) fn ends(numbers: &[f32]) -> Ends {
+    numbers.iter().fold((i32::MAX, i32::MIN), |(least, most), x| {
+        let bits = x.to_bits().cast_signed();
+        (if bits < least { bits } else { least }, if bits > most { bits } else { most })
+    })
+}
+
+pub(super) fn read_halves(half: Half, stride: usize, bytes: &[u8], numbers: &mut [f32]) -> Ends {
+    let mut rest = bytes;
+    for x in numbers.iter_mut() {
+        let bits = rest.first_chunk().map_or(0, |bytes| u32::from(u16::from_le_bytes(*bytes)));
+        *x = f32::from_bits(bits << 16);
+        rest = rest.get(stride..).unwrap_or_default();
+    }
+    if let Half::F16 = half {
+        for x in numbers.iter_mut() {
+            *x = widened(x.to_bits());
+        }
+    }
+    ends(numbers)
+}
+
+/// The f16 in the upper half of 32 bits.
+#[inline(always)]
+pub(super) fn widened(bits: u32) -> f32 {
+    // The bias of f32 is larger by 112, and subnormal numbers become normal. Neither infinity nor NaN is kept: negative.
+    let finite = f32::from_bits((bits >> 3) & 0x0fff_e000) * f32::from_bits((127 + 112) << 23);
+    let special = u32::from(bits & 0x7c00_0000 == 0x7c00_0000) << 31;
+    f32::from_bits(finite.to_bits() | bits & (1 << 31) | special)
+}
+
+pub(super) fn write_halves(half: Half, stride: usize, numbers: &[f32], bytes: &mut [u8]) {
+    let mut rest = bytes;
+    for x in numbers {
+        let Some(front) = rest.first_chunk_mut() else { break };
+        let bits = match half {
+            Half::F16 => x.to_bits().wrapping_sub(112 << 23) >> 13,
+            Half::Bf16 => x.to_bits() >> 16,
+        };
+        *front = (bits as u16).to_le_bytes();
+        rest = core::mem::take(&mut rest).get_mut(stride..).unwrap_or_default();
     }
 }
 
@@ -103,11 +149,24 @@ fn each_code(nibbles: bool, values: &[f32], codes: &mut [u8], law: impl Fn(f32) 
         if let Some(last) = piece.get_mut(values.len()) {
             *last = 0;
         }
-        let pairs = piece.as_chunks::<2>().0.iter().take(values.len().div_ceil(2));
-        for (byte, &[low, high]) in bytes.iter_mut().zip(pairs) {
-            *byte = low | high << 4;
+        let Some(bytes) = bytes.get_mut(..values.len().div_ceil(2)) else { return };
+        let (words, rest) = bytes.as_chunks_mut::<4>();
+        let (eights, odd) = piece[..values.len().next_multiple_of(2).min(PIECE)].as_chunks::<8>();
+        for (word, &eight) in words.iter_mut().zip(eights) {
+            *word = folded(u64::from_le_bytes(eight)).to_le_bytes();
+        }
+        for (byte, pair) in rest.iter_mut().zip(odd.as_chunks::<2>().0) {
+            *byte = pair[0] | pair[1] << 4;
         }
     }
+}
+
+/// Eight bytes below 16 to four.
+#[inline(always)]
+const fn folded(x: u64) -> u32 {
+    let x = (x | x >> 4) & 0x00ff_00ff_00ff_00ff;
+    let x = (x | x >> 8) & 0x0000_ffff_0000_ffff;
+    (x | x >> 16) as u32
 }
 
 pub(super) fn dequantize_integers(first: i32, layout: Layout, scales: &[f32], codes: &[u8], values: &mut [f32]) -> u8 {
@@ -142,7 +201,7 @@ pub(super) fn dequantize_table(
 /// The levels of a block, or of a part of one that begins with a byte.
 #[inline(always)]
 pub(super) fn levels_of(table: &[f32; TABLE], nibbles: bool, scale: f32, codes: &[u8], values: &mut [f32]) -> u8 {
-    let table = table.map(|level| level * scale + 0.0);
+    let table = table.map(|level| level * scale);
     let mut most = 0;
     if !nibbles {
         for (x, &code) in values.iter_mut().zip(codes) {

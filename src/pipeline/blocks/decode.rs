@@ -93,13 +93,7 @@ impl<L: Levels> Blocks<L> {
             _ => {
                 let mut codes = [0; LEN];
                 let codes = &mut codes[..values.len()];
-                for (codes, bytes) in codes.chunks_mut(self.block).zip(bytes.chunks(stride)) {
-                    let packed = &bytes[..(codes.len() * width as usize).div_ceil(8)];
-                    let pad = bits::unpack(width, packed, codes);
-                    if pad != 0 {
-                        return Err(Error::Corrupt { what: "pad bits", found: pad.into() });
-                    }
-                }
+                self.unpack(bytes, codes)?;
                 self.restore(usable, law, scales, codes, values)
             }
         };
@@ -107,6 +101,33 @@ impl<L: Levels> Blocks<L> {
             return Ok(());
         }
         Err(Error::Corrupt { what: "code", found: most.into() })
+    }
+
+    /// The codes of blocks from the bytes behind their scales.
+    fn unpack(&self, bytes: &[u8], codes: &mut [u8]) -> Result<()> {
+        let (width, stride) = (self.width(), self.block_len(self.block));
+        let packed_len = |codes: usize| (codes * width as usize).div_ceil(8);
+        let len = packed_len(self.block);
+        let (mut packed, mut blocks) = ([0; SHORT], 1);
+        // Many at once, for a call for each block takes longer than a copy.
+        if (self.block * width as usize).is_multiple_of(8) && len <= SHORT {
+            blocks = SHORT / len;
+        }
+        for (codes, bytes) in codes.chunks_mut(blocks * self.block).zip(bytes.chunks(blocks * stride)) {
+            let pad = if blocks == 1 {
+                bits::unpack(width, &bytes[..packed_len(codes.len())], codes)
+            } else {
+                let packed = &mut packed[..packed_len(codes.len())];
+                for (packed, bytes) in packed.chunks_mut(len).zip(bytes.chunks(stride)) {
+                    packed.copy_from_slice(&bytes[..packed.len()]);
+                }
+                bits::unpack(width, packed, codes)
+            };
+            if pad != 0 {
+                return Err(Error::Corrupt { what: "pad bits", found: pad.into() });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the largest code.

@@ -9,7 +9,7 @@ use crate::{
         blocks::{self, Layout},
         extrema, scale,
     },
-    quantizer::{Levels, Scaling, bit_range},
+    quantizer::{Levels, Scaling, are_within},
 };
 
 /// Blocks whose scales are found at once.
@@ -91,21 +91,40 @@ impl<L: Levels> Blocks<L> {
                 }
             }
         }
-        for (codes, bytes) in codes.chunks(self.block).zip(bytes.chunks_mut(stride)) {
-            bits::pack(width, codes, &mut bytes[..(codes.len() * width as usize).div_ceil(8)]);
-        }
+        self.pack(codes, bytes);
         Ok(())
+    }
+
+    /// Codes of blocks to the bytes behind their scales.
+    fn pack(&self, codes: &[u8], bytes: &mut [u8]) {
+        let (width, stride) = (self.width(), self.block_len(self.block));
+        let packed_len = |codes: usize| (codes * width as usize).div_ceil(8);
+        let len = packed_len(self.block);
+        if !(self.block * width as usize).is_multiple_of(8) || len > SHORT {
+            for (codes, bytes) in codes.chunks(self.block).zip(bytes.chunks_mut(stride)) {
+                bits::pack(width, codes, &mut bytes[..packed_len(codes.len())]);
+            }
+            return;
+        }
+        // Many at once, for a call for each block takes longer than a copy.
+        let (mut packed, blocks) = ([0; SHORT], SHORT / len);
+        for (codes, bytes) in codes.chunks(blocks * self.block).zip(bytes.chunks_mut(blocks * stride)) {
+            let packed = &mut packed[..packed_len(codes.len())];
+            bits::pack(width, codes, packed);
+            for (packed, bytes) in packed.chunks(len).zip(bytes.chunks_mut(stride)) {
+                bytes[..packed.len()].copy_from_slice(packed);
+            }
+        }
     }
 
     /// The scale of each block; returns whether kernels can work with all of them.
     fn find_scales(&self, at: usize, values: &[f32], largest: &[u32], scales: &mut [f32]) -> Result<bool> {
         let (first, last) = self.levels.range();
         let plain = if first == -last && last > 0.0 { self.scale_type.plain() } else { None };
-        if let Some((mask, range)) = &plain {
-            blocks::outward(last, *mask, largest, scales);
-            if bit_range(scales).is_some_and(|(least, most)| range.contains(&least) && range.contains(&most)) {
-                return Ok(true);
-            }
+        if let Some((mask, range)) = &plain
+            && are_within(range, blocks::outward(last, *mask, largest, scales))
+        {
+            return Ok(true);
         }
         let mut usable = true;
         for (i, (scale, values)) in scales.iter_mut().zip(values.chunks(self.block)).enumerate() {

@@ -26,6 +26,8 @@ pub(super) enum Restored {
 
 /// Levels farther out could overflow under a scale that kernels take.
 const FARTHEST: f32 = (1 << 20) as f32;
+/// Levels nearer to zero could underflow.
+const NEAREST: f32 = 1.0 / (1 << 20) as f32;
 
 impl<L: Levels> Blocks<L> {
     /// None if no kernel knows the levels.
@@ -47,7 +49,10 @@ impl<L: Levels> Blocks<L> {
         match self.levels.law() {
             _ if count as usize <= TABLE && self.is_near() => {
                 // Codes without a level are refused after the kernel.
-                Some(Restored::Table(core::array::from_fn(|code| self.levels.level((code as u32).min(count - 1)))))
+                let level = |code| self.levels.level((code as u32).min(count - 1)) + 0.0;
+                let table: [f32; TABLE] = core::array::from_fn(level);
+                // Zero is to have no sign, neither here nor where a product underflows.
+                table.iter().all(|x| *x == 0.0 || x.abs() >= NEAREST).then_some(Restored::Table(table))
             }
             Law::Integers { min, .. } if self.width() <= u8::BITS => Some(Restored::Integers(min)),
             _ => None,
