@@ -4,8 +4,8 @@ mod common;
 
 use common::{Random, codecs, data_sets, gaussian, quantizers};
 use fewbits::{
-    Blocks, Codebook, CodecExt, Grid, Hadamard, Minifloat, Pipeline, PipelineExt, QuantizerExt, Result, ScaleType,
-    Seed, TransformExt, bf16, f16,
+    Blocks, Codebook, CodecExt, Fit, Grid, Hadamard, Levels, Minifloat, Pipeline, PipelineExt, QuantizerExt, Result,
+    ScaleType, Seed, TransformExt, Uniform, UniformQuantizer, bf16, f16,
     simd::{Level, limit},
 };
 use std::fmt::Debug;
@@ -26,7 +26,7 @@ fn same_at_each_level<T: PartialEq + Debug>(what: &str, make: impl Fn() -> T) {
     limit(Level::Avx512);
 }
 
-fn bits(values: &[f32]) -> Vec<u32> {
+fn bits_of(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
@@ -37,8 +37,8 @@ fn hadamard() -> Result<()> {
         let transform = Hadamard::new(block, Seed::new(1))?;
         for len in [block, 9_999, 1] {
             let what = format!("coefficients of {len} values in blocks of {block}");
-            same_at_each_level(&what, || transform.forward(&values[..len]).map(|x| bits(&x)));
-            same_at_each_level(&what, || transform.inverse(&values[..len], len).map(|x| bits(&x)));
+            same_at_each_level(&what, || transform.forward(&values[..len]).map(|x| bits_of(&x)));
+            same_at_each_level(&what, || transform.inverse(&values[..len], len).map(|x| bits_of(&x)));
         }
     }
     Ok(())
@@ -53,7 +53,7 @@ fn all_quantizers() {
                 let Some(quantizer) = case.fitted(&data) else { return Ok(None) };
                 let codes = quantizer.quantize(&data)?;
                 let values = quantizer.dequantize(&codes, data.len())?;
-                Ok::<_, fewbits::Error>(Some((codes, bits(&values))))
+                Ok::<_, fewbits::Error>(Some((codes, bits_of(&values))))
             };
             same_at_each_level(&what, || fit_and_quantize().ok());
         }
@@ -116,10 +116,10 @@ fn same_blocks(format: &impl Pipeline, values: &[f32]) {
         let what = format!("bytes of {len} values, {format:?}");
         same_at_each_level(&what, || format.encode(&values[..len]));
         let Ok(bytes) = format.encode(&values[..len]) else { continue };
-        same_at_each_level(&what, || format.decode::<f32>(&bytes, len).map(|x| bits(&x)));
+        same_at_each_level(&what, || format.decode::<f32>(&bytes, len).map(|x| bits_of(&x)));
         // Any bytes decode or not, and then by the same error.
         let wild: Vec<u8> = bytes.iter().enumerate().map(|(i, byte)| byte ^ (i * 37 / 11) as u8).collect();
-        same_at_each_level(&what, || format.decode::<f32>(&wild, len).map(|x| bits(&x)));
+        same_at_each_level(&what, || format.decode::<f32>(&wild, len).map(|x| bits_of(&x)));
     }
 }
 
@@ -151,6 +151,38 @@ fn quotients_are_divisions() -> Result<()> {
             for (x, code) in values.iter().zip(&bytes[scale_type.size()..]) {
                 assert_eq!(f32::from(*code) - 127.0, (x / scale).round_ties_even(), "{x} / {scale}");
             }
+        }
+    }
+    Ok(())
+}
+
+/// Codes of a byte, by groups of every shape, against the law of one value.
+#[test]
+fn scaled_codes_are_those_of_the_law() -> Result<()> {
+    let values = gaussian(1200, 8);
+    let shape = [4, 6, 50];
+    for bits in [2, 4, 8] {
+        for granularity in 0..5 {
+            let settings = Uniform::new(bits);
+            let quantizer: UniformQuantizer<u8> = match granularity {
+                0 => settings.fit(&values)?,
+                1 => settings.per_block(32).fit(&values)?,
+                2 => settings.per_block(70).fit(&values)?,
+                axis => settings.per_axis(&shape, axis - 3).fit(&values)?,
+            };
+            same_at_each_level("codes", || quantizer.quantize(&values));
+            let codes = quantizer.quantize(&values)?;
+            same_at_each_level("values", || quantizer.dequantize(&codes, values.len()).map(|x: Vec<f32>| bits_of(&x)));
+            let restored: Vec<f32> = quantizer.dequantize(&codes, values.len())?;
+            for (i, (&x, &code)) in values.iter().zip(&codes).enumerate() {
+                let scale = quantizer.scales()[quantizer.groups().group_of(i)];
+                assert_eq!(u32::from(code), quantizer.unit().nearest(x / scale), "value {i}");
+                assert_eq!(restored[i], quantizer.unit().level(code.into()) * scale, "value {i}");
+            }
+            // From any place on.
+            let mut piece = vec![0; 333];
+            quantizer.quantize_piece_into(77, &values[77..410], &mut piece)?;
+            assert_eq!(piece, codes[77..410]);
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Equal steps: consecutive integers, or the half-integers between them.
 
-use super::levels::{Law, Levels};
+use super::{law::Law, levels::Levels};
 use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},

@@ -1,5 +1,6 @@
 //! Where levels lie, in units of a scale.
 
+use super::law::Law;
 use crate::description::Describe;
 use core::fmt::Debug;
 
@@ -54,20 +55,4 @@ pub trait Levels: Describe + Debug + Send + Sync {
         let nearest = radius as f32;
         if f64::from(nearest) < radius { nearest.next_up() } else { nearest }
     }
-}
-
-/// Laws that kernels know.
-#[derive(Debug, Clone, Copy)]
-pub enum Law<'a> {
-    /// Code `c` stands for `min + c`, and `nearest` rounds ties to even.
-    Integers {
-        /// The first integer.
-        min: i32,
-        /// The last.
-        max: i32,
-    },
-    /// `nearest` counts the thresholds that a value is above. They ascend.
-    Thresholds(&'a [f32]),
-    /// No other.
-    Any,
 }

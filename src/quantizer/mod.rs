@@ -14,6 +14,7 @@ mod codebook;
 mod doors;
 mod grid;
 mod integers;
+mod law;
 mod levels;
 mod minifloat;
 mod range;
@@ -35,7 +36,7 @@ pub use codebook::{Codebook, CodebookQuantizer, KMeans, Quantile, Representative
 pub use doors::QuantizerExt;
 pub(crate) use doors::{dequantize_range, narrow, quantize_range, room};
 pub use grid::Grid;
-pub(crate) use levels::Law;
+pub(crate) use law::{Nearest, Restored};
 pub use levels::Levels;
 pub use minifloat::{Minifloat, Overflow};
 pub use range::Range;

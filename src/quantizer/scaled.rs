@@ -1,15 +1,21 @@
 //! Scalar levels at many scales: the quantizer behind uniform, and behind every table of levels.
 
-use super::{Levels, Quantizer, Rounding, ScaleType, Scales, check_codes, pass_between, rounding::dither};
+use super::{
+    Levels, Nearest, Quantizer, Restored, Rounding, ScaleType, Scales, check_codes, pass_between, rounding::dither,
+};
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result, check_piece, same_length},
     groups::Groups,
-    kernel::scale,
+    kernel::{
+        blocks::{Layout, USABLE},
+        scale,
+    },
     seed::Seed,
 };
 use alloc::vec::Vec;
+use bytemuck::{try_cast_slice, try_cast_slice_mut};
 use core::{iter, marker::PhantomData};
 
 /// Levels at one scale per group of values: `x = scale * level + offset`.
@@ -49,6 +55,8 @@ pub struct Scaled<L, C = u8> {
     radius: f32,
     /// Some difference or level exceeds `f32::MAX`.
     wide: bool,
+    /// There are no offsets, and kernels can work with all scales.
+    plain: bool,
     rounding: Rounding,
     code: PhantomData<C>,
 }
@@ -70,8 +78,9 @@ impl<L: Levels, C: Code> Scaled<L, C> {
                 allowed: "finite offsets",
             });
         }
-        let (wide, rounding, code) = (false, Rounding::Nearest, PhantomData);
-        let mut scaled = Self { unit, groups, scales, offsets, ends, radius, wide, rounding, code };
+        let (rounding, code) = (Rounding::Nearest, PhantomData);
+        let plain = offsets.is_empty() && scales.values().iter().all(|scale| USABLE.contains(&scale.to_bits()));
+        let mut scaled = Self { unit, groups, scales, offsets, ends, radius, wide: false, plain, rounding, code };
         scaled.wide = (0..groups.count()).any(|group| {
             let (scale, offset) = scaled.group(group);
             let levels = [ends.0 * scale + offset, ends.1 * scale + offset, (ends.1 - ends.0) * scale];
@@ -167,6 +176,29 @@ impl<L, C> Scaled<L, C> {
         self.groups.run() == 1 && !self.wide
     }
 
+    /// Codes are bytes, and runs long enough for vectors.
+    fn takes_kernels(&self) -> bool {
+        const SHORTEST_RUN: usize = 16;
+        self.plain && size_of::<C>() == 1 && self.groups.run() >= SHORTEST_RUN
+    }
+
+    /// Calls `each(scales, from, to, run)` for every stretch of whole runs of consecutive groups inside `start..start + len`,
+    /// and for parts of runs, which are runs of their own length.
+    fn for_each_stretch(&self, start: usize, len: usize, mut each: impl FnMut(&[f32], usize, usize, usize)) {
+        let (run, count) = (self.groups.run(), self.groups.count());
+        let mut from = 0;
+        while from < len {
+            let (group, done) = (self.groups.group_of(start + from), (start + from) % run);
+            let whole = if done == 0 { ((len - from) / run).min(count - group) } else { 0 };
+            let (groups, to, run) = match whole {
+                0 => (1, len.min(from.saturating_add(run - done)), len),
+                _ => (whole, from + whole * run, run),
+            };
+            each(&self.scales()[group..group + groups], from, to, run.min(to - from));
+            from = to;
+        }
+    }
+
     fn check(&self, start: usize, values: usize, codes: usize) -> Result<()> {
         same_length("codes", values, codes)?;
         check_piece(start, values, 1)?;
@@ -239,6 +271,14 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
             });
             return Ok(());
         }
+        if let (Some(law), Ok(codes)) = (Nearest::of(&self.unit), try_cast_slice_mut(codes))
+            && self.takes_kernels()
+        {
+            self.for_each_stretch(start, values.len(), |scales, from, to, run| {
+                law.quantize(Layout::dense(run), scales, &values[from..to], &mut codes[from..to]);
+            });
+            return Ok(());
+        }
         if !self.is_interleaved() {
             self.groups.for_each_run(start, values.len(), |group, from, to| {
                 self.quantize_group(group, &values[from..to], &mut codes[from..to]);
@@ -260,6 +300,22 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
 
     fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
         self.check(start, values.len(), codes.len())?;
+        let is_dithered = matches!(self.rounding, Rounding::Dither(_));
+        if let (Some(law), Ok(codes)) = (Restored::of(&self.unit), try_cast_slice(codes))
+            && !is_dithered
+            && self.takes_kernels()
+        {
+            let mut most = 0;
+            self.for_each_stretch(start, codes.len(), |scales, from, to, run| {
+                let (codes, values) = (&codes[from..to], &mut values[from..to]);
+                most = most.max(law.dequantize(Layout::dense(run), scales, codes, values));
+            });
+            return if u32::from(most) < self.unit.level_count() {
+                Ok(())
+            } else {
+                check_codes(start, codes, self.unit.level_count())
+            };
+        }
         check_codes(start, codes, self.unit.level_count())?;
         if let Rounding::Dither(seed) = self.rounding {
             self.groups.for_each_run(start, values.len(), |group, from, to| {

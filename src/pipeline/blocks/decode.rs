@@ -1,16 +1,12 @@
 //! Blocks to values: the scales of many, then levels, straight from the bytes where codes have 4 or 8 bits.
 
-use super::{BlockCode, Blocks, laws::Restored};
+use super::{BlockCode, Blocks};
 use crate::{
     code::Code,
     element::{Element, PIECE},
     error::{Error, Result, check_piece},
-    kernel::{
-        bits,
-        blocks::{self, Layout},
-        scale,
-    },
-    quantizer::{Levels, narrow, rounding_bound},
+    kernel::{bits, blocks::Layout, scale},
+    quantizer::{Levels, Restored, narrow, rounding_bound},
     wire::Reader,
 };
 use core::cell::OnceCell;
@@ -26,7 +22,7 @@ impl<L: Levels> Blocks<L> {
         check_piece(start, values.len(), self.block)?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
-        match self.restored_law() {
+        match Restored::of(&self.levels) {
             // Buffers are filled with zeros first, which a few values should not pay for.
             Some(law) if self.block <= SHORT => self.decode_pieces::<T, SHORT>(start, bytes, values, law),
             Some(law) => self.decode_pieces::<T, PIECE>(start, bytes, values, law),
@@ -81,15 +77,10 @@ impl<L: Levels> Blocks<L> {
         // Codes lie behind the first scale, and from there on as far apart as blocks are.
         let bytes = &bytes[head..];
         let direct = Layout { block: self.block, stride, nibbles: width == 4 };
+        let whole_bytes = self.block.is_multiple_of(2) && values.len().is_multiple_of(2);
         let most = match law {
-            Restored::Integers(min) if usable && width == u8::BITS => {
-                blocks::dequantize_integers(min, direct, scales, bytes, values)
-            }
-            Restored::Table(table)
-                if usable && width == 4 && self.block.is_multiple_of(2) && values.len().is_multiple_of(2) =>
-            {
-                blocks::dequantize_table(&table, direct, scales, bytes, values)
-            }
+            Restored::Integers(_) if usable && width == u8::BITS => law.dequantize(direct, scales, bytes, values),
+            Restored::Table(_) if usable && width == 4 && whole_bytes => law.dequantize(direct, scales, bytes, values),
             _ => {
                 let mut codes = [0; LEN];
                 let codes = &mut codes[..values.len()];
@@ -132,18 +123,14 @@ impl<L: Levels> Blocks<L> {
 
     /// Returns the largest code.
     fn restore(&self, usable: bool, law: Restored, scales: &[f32], codes: &[u8], values: &mut [f32]) -> u8 {
-        let dense = Layout::dense(self.block);
-        match law {
-            Restored::Integers(min) if usable => blocks::dequantize_integers(min, dense, scales, codes, values),
-            Restored::Table(table) if usable => blocks::dequantize_table(&table, dense, scales, codes, values),
-            _ => {
-                let blocks = codes.chunks(self.block).zip(values.chunks_mut(self.block));
-                for (&scale, (codes, values)) in scales.iter().zip(blocks) {
-                    self.dequantize(scale, codes, values);
-                }
-                codes.iter().copied().max().unwrap_or(0)
-            }
+        if usable {
+            return law.dequantize(Layout::dense(self.block), scales, codes, values);
         }
+        let blocks = codes.chunks(self.block).zip(values.chunks_mut(self.block));
+        for (&scale, (codes, values)) in scales.iter().zip(blocks) {
+            self.dequantize(scale, codes, values);
+        }
+        codes.iter().copied().max().unwrap_or(0)
     }
 
     fn dequantize<C: Code>(&self, scale: f32, codes: &[C], values: &mut [f32]) {

@@ -1,6 +1,6 @@
 //! Values to blocks: the extremes of many, their scales, then codes.
 
-use super::{BlockCode, Blocks, laws::Nearest};
+use super::{BlockCode, Blocks};
 use crate::{
     element::{Element, PIECE, check_finite},
     error::{Error, Result, check_piece},
@@ -9,7 +9,7 @@ use crate::{
         blocks::{self, Layout},
         extrema, scale,
     },
-    quantizer::{Levels, Scaling, are_within},
+    quantizer::{Levels, Nearest, Scaling, are_within},
 };
 
 /// Blocks whose scales are found at once.
@@ -23,7 +23,7 @@ impl<L: Levels> Blocks<L> {
         check_piece(start, values.len(), self.block)?;
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
-        match self.nearest_law() {
+        match Nearest::of(&self.levels) {
             // Buffers are filled with zeros first, which a few values should not pay for.
             Some(law) if self.block <= SHORT => self.encode_pieces::<T, SHORT>(start, values, bytes, law),
             Some(law) => self.encode_pieces::<T, PIECE>(start, values, bytes, law),
@@ -74,12 +74,12 @@ impl<L: Levels> Blocks<L> {
         let (bytes, width) = (&mut bytes[head..], self.width());
         if usable && (width == u8::BITS || width == 4) {
             let layout = Layout { block: self.block, stride, nibbles: width == 4 };
-            quantize(law, layout, scales, values, bytes);
+            law.quantize(layout, scales, values, bytes);
             return Ok(());
         }
         let codes = &mut codes[..values.len()];
         if usable {
-            quantize(law, Layout::dense(self.block), scales, values, codes);
+            law.quantize(Layout::dense(self.block), scales, values, codes);
         } else {
             let blocks = values.chunks(self.block).zip(codes.chunks_mut(self.block));
             for (&scale, (values, codes)) in scales.iter().zip(blocks) {
@@ -174,12 +174,5 @@ impl<L: Levels> Blocks<L> {
         head.copy_from_slice(&self.scale_type.encode(scale)[..self.scale_type.size()]);
         bits::pack(self.width(), codes, packed);
         Ok(())
-    }
-}
-
-fn quantize(law: Nearest, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
-    match law {
-        Nearest::Integers(min, max) => blocks::quantize_integers((min, max), layout, scales, values, codes),
-        Nearest::Table(thresholds) => blocks::quantize_table(&thresholds, layout, scales, values, codes),
     }
 }

@@ -2,7 +2,6 @@
 
 mod decode;
 mod encode;
-mod laws;
 
 use super::Pipeline;
 use crate::{

@@ -9,7 +9,7 @@ mod quantile;
 pub use kmeans::KMeans;
 pub use quantile::{Quantile, Representative};
 
-use super::{Law, Levels, Scaled};
+use super::{Levels, Scaled, law::Law};
 use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
