@@ -76,7 +76,8 @@ pub(crate) fn trellis(source: Source, values: &[f32], states: u16, bits: f64) ->
     // One octave of a step is about a bit.
     let mut octaves = 2.0 - bits;
     let mut found = None;
-    for _ in 0..2 {
+    // Below a bit it is less.
+    for _ in 0..if bits < 1.0 { 6 } else { 2 } {
         let step = (octaves.exp2() / automaton.sides() as f64) as f32;
         let quantizer = Trellis::new(step).automaton(automaton).lambda(if bits < 1.7 { 0.12 } else { 0.09 });
         let coded = Coded::new(quantizer, ContextRans::new(automaton)).fit(values)?;
@@ -84,7 +85,7 @@ pub(crate) fn trellis(source: Source, values: &[f32], states: u16, bits: f64) ->
         octaves += at.bits - bits;
         found = Some(at);
     }
-    Ok(found.expect("two rounds"))
+    Ok(found.expect("a round"))
 }
 
 fn point(source: Source, values: &[f32], frame: &[u8]) -> Result<Point> {
