@@ -208,7 +208,8 @@ impl<C: Code> TrellisQuantizer<C> {
     /// that of spikes.
     fn classes(&self, start: usize, values: &[f32]) -> (Vec<u8>, usize) {
         let (mut classes, mut idle) = (Vec::new(), 0);
-        if !self.spikes.is_empty() {
+        // One state has nothing to stand still.
+        if !self.spikes.is_empty() && self.automaton.states() > 1 {
             (classes, idle) = (vec![1; values.len()], 1);
         }
         if let Some(rates) = self.rates.as_ref().filter(|rates| !rates.classes.is_one()) {
