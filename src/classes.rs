@@ -19,6 +19,8 @@ pub(crate) const MOST_PARTS: usize = 4;
 pub(crate) struct Classes {
     parts: Vec<(Groups, Vec<u8>)>,
     idle: usize,
+    /// Class 0 is that of spikes, which is idle too; all others are one further up.
+    spikes: bool,
 }
 
 impl Classes {
@@ -31,7 +33,7 @@ impl Classes {
         for (groups, levels) in &parts {
             same_length("levels", groups.count(), levels.len())?;
         }
-        let classes = Self { parts, idle };
+        let classes = Self { parts, idle, spikes: false };
         let count = classes.count();
         if count > MOST_CLASSES || idle > count {
             return Err(Error::Setting { name: "classes", value: count as f64, allowed: "64 classes or fewer" });
@@ -42,16 +44,30 @@ impl Classes {
     /// As many as sums of levels can make.
     pub(crate) fn count(&self) -> usize {
         let largest = |levels: &Vec<u8>| levels.iter().copied().max().map_or(0, usize::from);
-        1 + self.parts.iter().map(|(_, levels)| largest(levels)).sum::<usize>()
+        self.first() + 1 + self.parts.iter().map(|(_, levels)| largest(levels)).sum::<usize>()
     }
 
     /// Classes below this are idle.
     pub(crate) const fn idle(&self) -> usize {
-        self.idle
+        self.first() + self.idle
     }
 
+    /// So many classes besides that of spikes are idle.
     pub(crate) fn with_idle(self, idle: usize) -> Self {
-        Self { idle: idle.min(self.count()), ..self }
+        Self { idle: idle.min(self.count() - self.first()), ..self }
+    }
+
+    pub(crate) fn with_spikes(self) -> Self {
+        Self { spikes: true, ..self }
+    }
+
+    pub(crate) const fn has_spikes(&self) -> bool {
+        self.spikes
+    }
+
+    /// The first class that is not that of spikes.
+    pub(crate) const fn first(&self) -> usize {
+        self.spikes as usize
     }
 
     pub(crate) fn parts(&self) -> &[(Groups, Vec<u8>)] {
@@ -60,13 +76,13 @@ impl Classes {
 
     /// Whether all values are of one class.
     pub(crate) fn is_one(&self) -> bool {
-        self.parts.is_empty()
+        self.parts.is_empty() && !self.spikes
     }
 
-    /// The classes of the values from `start` on.
+    /// The classes of the values from `start` on, as if none were a spike.
     #[inline]
     pub(crate) fn fill(&self, start: usize, classes: &mut [u8]) {
-        classes.fill(0);
+        classes.fill(self.first() as u8);
         for (groups, levels) in &self.parts {
             if groups.run() == 1 {
                 groups.for_each_row(start, classes.len(), |group, from, to| {

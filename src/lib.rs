@@ -22,6 +22,7 @@ mod memory;
 mod non_finite;
 mod rates;
 mod seed;
+mod spikes;
 mod then;
 mod wire;
 
@@ -97,7 +98,7 @@ pub use candidates::{Best, Candidates, Choice, Cost, Measured};
 pub use target::Target;
 
 pub use front::{
-    Compressed, Compressor, Effort, Report, allocate, compress, decode_range, decode_range_into, decompress,
+    Compressed, Compressor, Effort, Report, RunnerUp, allocate, compress, decode_range, decode_range_into, decompress,
     decompress_as, decompress_as_into, decompress_into, decompress_within,
 };
 

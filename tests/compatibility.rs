@@ -214,6 +214,33 @@ fn idle_classes() -> Vec<u8> {
     Frame::encode(decoder.pipeline(), &values).unwrap()
 }
 
+/// Magnitudes of rows of different sizes: a density of one side.
+fn contexts_of_one_side(values: &[f32]) -> Vec<u8> {
+    let values: Vec<f32> = uneven(values).into_iter().map(f32::abs).collect();
+    let automaton = automaton(8, 4, 480);
+    // The fourth level from below is 0.
+    let codec = ContextRans::new(automaton).by(Groups::blocks(20, values.len()).unwrap()).centre(4);
+    let pipeline = Coded::new(Trellis::new(0.03).automaton(automaton), codec).fit(&values).unwrap();
+    assert_eq!(pipeline.quantizer.zero(), 4);
+    Frame::encode(&pipeline, &values).unwrap()
+}
+
+/// Rows of rectified values, of which many are 0 and some are 2, cut within a piece of their mask.
+fn spikes(values: &[f32], states: u16, lanes: usize, groups: &[Groups]) -> Vec<u8> {
+    let values = rectified(values);
+    let automaton =
+        if states > 1 { automaton(states, lanes, 480) } else { Automaton::memoryless().lanes(lanes).unwrap() };
+    let codec = groups.iter().fold(ContextRans::new(automaton), |codec, &groups| codec.by(groups));
+    let trellis = Trellis::new(0.1).automaton(automaton).spikes(&[2.0, 0.0]).unwrap();
+    let pipeline = Coded::new(trellis, codec.spikes(2, 20).unwrap()).fit(&values).unwrap();
+    FrameWriter::new(&pipeline).chunk_len(1440).encode(&values).unwrap()
+}
+
+fn rectified(values: &[f32]) -> Vec<f32> {
+    // Neighbours are alike.
+    (1..values.len()).map(|i| (2.0 * (values[i - 1] + values[i])).clamp(0.0, 2.0)).collect()
+}
+
 /// Few values far from all others, and a fine step: escapes, and symbols without their lowest bits.
 fn trellis_escaped(values: &[f32], step: f32, lanes: usize) -> Vec<u8> {
     let far = |(i, x): (usize, &f32)| if i % 90 == 17 { 300.0 * x } else { *x };
@@ -253,7 +280,8 @@ fn streamed<T: Element>(pipeline: &dyn Pipeline, values: &[T], chunk_len: usize)
 
 /// Every stage and layout of the current version, by name.
 fn newest() -> Vec<(&'static str, Vec<u8>)> {
-    [newest_uniform(), newest_of_other_kinds(), newest_trellis_blocks(), newest_of_composed()].concat()
+    [newest_uniform(), newest_of_other_kinds(), newest_trellis_blocks(), newest_one_sided(), newest_of_composed()]
+        .concat()
 }
 
 fn newest_uniform() -> Vec<(&'static str, Vec<u8>)> {
@@ -333,6 +361,16 @@ fn newest_uniform() -> Vec<(&'static str, Vec<u8>)> {
                 1000,
             ),
         ),
+    ]
+}
+
+/// Values that are not negative, and spikes.
+fn newest_one_sided() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("contexts-one-side", contexts_of_one_side(&gaussian(1000, 93))),
+        ("spikes-8", spikes(&gaussian(4001, 95), 8, 8, &[Groups::axis(&[20], 0).unwrap()])),
+        ("spikes-8-tables", spikes(&gaussian(3902, 96), 8, 2, &[])),
+        ("spikes-1", spikes(&gaussian(1500, 98), 1, 32, &[Groups::blocks(20, 1499).unwrap()])),
     ]
 }
 

@@ -315,7 +315,8 @@ fn forged_parameters_are_refused_or_code() {
     };
     let mut random = Random(10);
     // Every shape, the ends of scales, symbols and centres, one class and all.
-    for shape in 0..16 {
+    // Of two sides and of one.
+    for shape in 0..32 {
         for scale in [-1280, -257, -256, -1, 0, 1, 96, 127, 128, 160, 600, 767, 768] {
             for last in [0, 1, 2, 1000, (1 << 24) - 1] {
                 for centre in [0, last / 2, last] {
@@ -339,7 +340,7 @@ fn forged_parameters_are_refused_or_code() {
     }
     let head = |rest: &[u8]| [&[0x13, 1, 9][..], rest].concat();
     for (stage, side) in [
-        (head(&[0, 16, 0, 0]), &[][..]),                           // a shape that is none
+        (head(&[0, 32, 0, 0]), &[][..]),                           // a shape that is none
         (head(&[0, 0, 0x83, 0x14, 0]), &[]),                       // a scale beyond the range
         (head(&[0, 0, 0, 10]), &[]),                               // a centre beyond the last symbol
         (head(&[5, 0, 0, 0, 0]), &[]),                             // five groupings
@@ -443,4 +444,19 @@ fn idle_classes_come_back() {
     let other: Vec<f32> = fewbits::decompress(&again).unwrap();
     assert!((mse(&other) / mse(&restored) - 1.0).abs() < 0.1);
     assert!((again.len() as f64 / compressed.as_bytes().len() as f64 - 1.0).abs() < 0.1);
+}
+
+#[test]
+fn magnitudes_take_a_bit_less_than_numbers() {
+    // Rows of 16 sizes, so that no tables are written.
+    let values: Vec<f32> =
+        gaussian(64 * 1024, 5).iter().enumerate().map(|(i, x)| x * 2.0_f32.powi((i / 1024 % 16) as i32 / 2)).collect();
+    let magnitudes: Vec<f32> = values.iter().map(|x| x.abs()).collect();
+    let decibels = |values: &[f32]| {
+        let found = Compressor::new(Target::BitsPerValue(3.0)).shape(&[64, 1024]).compress(values).unwrap();
+        found.report().cost.stats.sqnr_db()
+    };
+    // A bit is 6 dB.
+    let gain = decibels(&magnitudes) - decibels(&values);
+    assert!((3.8..6.3).contains(&gain), "{gain} dB more");
 }

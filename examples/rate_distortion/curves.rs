@@ -73,18 +73,27 @@ impl Curves {
 /// A trellis of so many states with contexts, at about so many bits.
 pub(crate) fn trellis(source: Source, values: &[f32], states: u16, bits: f64) -> Result<Point> {
     let automaton = Automaton::trellis(states)?;
+    // What a bit is worth at the least error; more where hardly anything is left.
+    let lambda = if bits < 0.7 {
+        0.16
+    } else if bits < 1.7 {
+        0.12
+    } else {
+        0.09
+    };
     // One octave of a step is about a bit.
     let mut octaves = 2.0 - bits;
     let mut found = None;
-    for _ in 0..2 {
+    // Below a bit it is less.
+    for _ in 0..if bits < 1.0 { 6 } else { 2 } {
         let step = (octaves.exp2() / automaton.sides() as f64) as f32;
-        let quantizer = Trellis::new(step).automaton(automaton).lambda(if bits < 1.7 { 0.12 } else { 0.09 });
+        let quantizer = Trellis::new(step).automaton(automaton).lambda(lambda);
         let coded = Coded::new(quantizer, ContextRans::new(automaton)).fit(values)?;
         let at = point(source, values, &Frame::encode(&coded, values)?)?;
         octaves += at.bits - bits;
         found = Some(at);
     }
-    Ok(found.expect("two rounds"))
+    Ok(found.expect("a round"))
 }
 
 fn point(source: Source, values: &[f32], frame: &[u8]) -> Result<Point> {

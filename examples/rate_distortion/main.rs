@@ -5,6 +5,7 @@
 //! cargo run --release --example rate_distortion -- --quick figure.svg    # fewer values
 //! cargo run --release --example rate_distortion -- --never-below model.safetensors
 //! cargo run --release --example rate_distortion -- --rates model.safetensors
+//! cargo run --release --example rate_distortion -- --logits model.safetensors activations.safetensors
 //! ```
 //!
 //! Bits of this crate are those of whole frames, decoded again; those of other formats leave headers out.
@@ -12,6 +13,7 @@
 mod curves;
 mod figure;
 mod ggml;
+mod logits;
 mod models;
 mod peers;
 #[path = "../shared/mod.rs"]
@@ -31,11 +33,13 @@ Measures bits and errors of random values, prints tables, and draws a figure.
 Usage: rate_distortion [--quick] [FIGURE.svg]
        rate_distortion --never-below MODEL.safetensors...
        rate_distortion --rates MODEL.safetensors...
+       rate_distortion --logits WEIGHTS_AND_INPUTS.safetensors...
 
   FIGURE.svg     where the figure goes [default: docs/rate_distortion.svg]
   --quick        65,536 values instead of 524,288, and no figure unless it is named
   --never-below  each f32 tensor of at least 1,024 values in as many bytes as other formats take: which lose to one
   --rates        mean errors at 3, 4.5, 6 and 8.5 bits, of matrices of at least 65,536 values
+  --logits       answers of a network that is known, with weights by `compress` and in the bytes of other methods
   --help         shows this
 ";
 
@@ -51,6 +55,7 @@ fn run() -> Result<ExitCode, Failure> {
             Short('h') | Long("help") => return print(USAGE).map(|()| ExitCode::SUCCESS),
             Long("quick") => quick = true,
             Long("never-below") => models = Some(models::never_below),
+            Long("logits") => models = Some(logits::logits),
             Long("rates") => models = Some(models::rates),
             Value(path) => paths.push(path.into()),
             _ => return Err(arg.unexpected().into()),
@@ -99,8 +104,8 @@ fn table(curves: &Curves) -> String {
 
 /// Distances from the bound by the number of states.
 fn gaps(source: Source, values: &[f32], quick: bool) -> fewbits::Result<String> {
-    const RATES: [f64; 6] = [1.0, 2.0, 3.0, 4.5, 6.0, 8.0];
-    let rates = if quick { &RATES[1..2] } else { &RATES };
+    const RATES: [f64; 8] = [0.5, 0.8, 1.0, 2.0, 3.0, 4.5, 6.0, 8.0];
+    let rates = if quick { &RATES[3..4] } else { &RATES };
     let mut text = format!("{}, above the bound, dB\n\n| states |", source.name());
     for bits in rates {
         let _ = write!(text, " {bits} bits |");

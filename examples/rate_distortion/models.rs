@@ -16,15 +16,15 @@ use std::{
 /// What to do with models.
 pub(crate) type Task = fn(&[PathBuf]) -> std::result::Result<ExitCode, Failure>;
 
-struct Tensor {
-    name: String,
-    shape: Vec<usize>,
-    values: Vec<f32>,
+pub(crate) struct Tensor {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<f32>,
 }
 
 impl Tensor {
     /// All of f32, finite, with at least so many values, in the order of their names.
-    fn read(path: &Path, least: usize) -> std::result::Result<Vec<Self>, Failure> {
+    pub(crate) fn read(path: &Path, least: usize) -> std::result::Result<Vec<Self>, Failure> {
         let bytes = read_model(path)?;
         let mut tensors = Vec::new();
         for (name, view) in tensors_of(path, &bytes)?.tensors() {

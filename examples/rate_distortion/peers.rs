@@ -14,6 +14,16 @@ pub(crate) enum Peer {
         restored: fn(&[f32]) -> Result<Vec<f32>>,
         bytes: fn(usize) -> usize,
     },
+    /// A whole frame of this crate.
+    Frame {
+        name: &'static str,
+        frame: fn(&[f32]) -> Result<Vec<u8>>,
+    },
+}
+
+/// A method whose bytes are those of its frame.
+pub(crate) const fn packed(name: &'static str, frame: fn(&[f32]) -> Result<Vec<u8>>) -> Peer {
+    Peer::Frame { name, frame }
 }
 
 impl Peer {
@@ -47,7 +57,7 @@ impl Peer {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Ggml(format) => format.name,
-            Self::Ours { name, .. } => name,
+            Self::Ours { name, .. } | Self::Frame { name, .. } => name,
         }
     }
 
@@ -55,14 +65,22 @@ impl Peer {
         match self {
             Self::Ggml(format) => Ok(format.restored(values)),
             Self::Ours { restored, .. } => restored(values),
+            Self::Frame { frame, .. } => fewbits::decompress(&frame(values)?),
         }
     }
 
+    /// As many as so many values take; none of a frame, whose size is known when it is there.
     pub(crate) fn bytes(&self, count: usize) -> usize {
         match self {
             Self::Ggml(format) => format.bytes_of(count),
             Self::Ours { bytes, .. } => bytes(count),
+            Self::Frame { .. } => 0,
         }
+    }
+
+    pub(crate) fn restored_and_bytes(&self, values: &[f32]) -> Result<(Vec<f32>, usize)> {
+        let bytes = if let Self::Frame { frame, .. } = self { frame(values)?.len() } else { self.bytes(values.len()) };
+        Ok((self.restored(values)?, bytes))
     }
 }
 
@@ -98,6 +116,6 @@ pub(crate) const FIXED_RATES: [FixedRate; 2] = [
     ("k-means", |bits, x| frame(&KMeans::new(1 << bits), x)),
 ];
 
-fn frame<S: Fit<f32, Fitted: Quantizer>>(settings: &S, values: &[f32]) -> Result<Vec<u8>> {
+pub(crate) fn frame<S: Fit<f32, Fitted: Quantizer>>(settings: &S, values: &[f32]) -> Result<Vec<u8>> {
     fewbits::Frame::encode(&Coded::packed(settings.fit(values)?), values)
 }

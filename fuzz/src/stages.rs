@@ -92,6 +92,10 @@ fn trellis<T: Element>(u: &mut Unstructured<'_>, values: &[T]) -> Result<Box<dyn
     let rows = Groups::blocks(1 + below(u, 40), values.len())?;
     let columns = Groups::axis(&[1 + below(u, 20), 1 + below(u, 3)], 0)?;
     let codec = ContextRans::new(automaton);
+    // Values that come again, where there are some.
+    let spikes: Vec<f32> = wide.iter().copied().filter(|&x| kind >> 6 > 1 && x == wide[0]).take(1).collect();
+    let trellis = trellis.spikes(&spikes)?;
+    let codec = if spikes.is_empty() { codec } else { codec.spikes(1, 2 + below(u, 60))? };
     let codec = match kind % 4 {
         0 => codec,
         1 => codec.by(rows),

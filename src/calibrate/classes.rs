@@ -16,8 +16,8 @@ use core::f64::consts::LN_2;
 const PIECE: usize = 1024;
 
 /// Levels for each group of each grouping, in quarters of an octave, whose products of scales come near the mean squares of
-/// values: groupings in turn, given the others.
-pub(crate) fn classes(groupings: &[Groups], values: &[f32]) -> Result<Classes> {
+/// values: groupings in turn, given the others. Values that are `apart` count for nothing.
+pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: impl Fn(f32) -> bool) -> Result<Classes> {
     /// Rounds over all groupings: where there are two, the second barely changes anything.
     const ROUNDS: usize = 2;
     if groupings.is_empty() {
@@ -32,15 +32,17 @@ pub(crate) fn classes(groupings: &[Groups], values: &[f32]) -> Result<Classes> {
     let mut logs: Vec<Vec<f64>> = groupings.iter().map(|groups| vec![0.0; groups.count()]).collect();
     let mut weights: Vec<Vec<f32>> = groupings.iter().map(|groups| vec![1.0; groups.count()]).collect();
     // Squares of the largest values are within f32 then.
-    let largest = values.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    let largest = values.iter().filter(|&&x| !apart(x)).fold(0.0_f32, |largest, x| largest.max(x.abs()));
     let unit = if largest > 1e-30 { 1.0 / largest } else { 1e30 };
     for _ in 0..if groupings.len() > 1 { ROUNDS } else { 1 } {
         for (part, groups) in groupings.iter().enumerate() {
             let mut sums = vec![(0.0_f64, 0_u64); groups.count()];
-            let mut weight = [0.0_f32; PIECE];
+            let (mut weight, mut counts) = ([0.0_f32; PIECE], [0_u8; PIECE]);
             for (piece, values) in values.chunks(PIECE).enumerate() {
                 let (start, weight) = (piece * PIECE, &mut weight[..values.len()]);
-                weight.iter_mut().zip(values).for_each(|(w, x)| *w = (x * unit) * (x * unit));
+                weight.iter_mut().zip(&mut counts).zip(values).for_each(|((w, count), &x)| {
+                    (*w, *count) = if apart(x) { (0.0, 0) } else { ((x * unit) * (x * unit), 1) };
+                });
                 for (other, groups) in groupings.iter().enumerate().filter(|&(other, _)| other != part) {
                     if groups.run() == 1 {
                         groups.for_each_row(start, weight.len(), |group, from, to| {
@@ -57,19 +59,22 @@ pub(crate) fn classes(groupings: &[Groups], values: &[f32]) -> Result<Classes> {
                 if groups.run() == 1 {
                     groups.for_each_row(start, weight.len(), |group, from, to| {
                         let sums = &mut sums[group..group + (to - from)];
-                        sums.iter_mut().zip(&weight[from..to]).for_each(|(sum, &w)| {
-                            *sum = (sum.0 + f64::from(w), sum.1 + 1);
+                        let counts = &counts[from..to];
+                        sums.iter_mut().zip(&weight[from..to]).zip(counts).for_each(|((sum, &w), &count)| {
+                            *sum = (sum.0 + f64::from(w), sum.1 + u64::from(count));
                         });
                     });
                 } else {
                     groups.for_each_run(start, weight.len(), |group, from, to| {
                         let run = &weight[from..to];
                         let [energy] = sums_of(run, run, |w, _| [f64::from(w)]);
-                        sums[group] = (sums[group].0 + energy, sums[group].1 + (to - from) as u64);
+                        let count = counts[from..to].iter().map(|&count| u64::from(count)).sum::<u64>();
+                        sums[group] = (sums[group].0 + energy, sums[group].1 + count);
                     });
                 }
             }
-            let mean = sums.iter().map(|&(sum, _)| sum).sum::<f64>() / sums.iter().map(|&(_, n)| n).sum::<u64>() as f64;
+            let count = sums.iter().map(|&(_, count)| count).sum::<u64>();
+            let mean = sums.iter().map(|&(sum, _)| sum).sum::<f64>() / count.max(1) as f64;
             for ((log, weight), &(sum, count)) in logs[part].iter_mut().zip(&mut weights[part]).zip(&sums) {
                 // Nothing there counts as 60 dB less.
                 let square = (sum / count.max(1) as f64 / mean.max(f64::MIN_POSITIVE)).max(1e-9);

@@ -123,7 +123,7 @@ impl<'a, T: Element> Part<'a, T> {
         if values.len() >= SMALL {
             wide.resize(values.len(), 0.0);
             T::widen_into(values, &mut wide)?;
-            plan = Plan::best(&wide, &shape, Goal::Bits(bits))?;
+            plan = Plan::best(&wide, &shape, Goal::Bits(bits))?.best;
         }
         Ok(Self { values, shape, exact, wide, plan, bits, density: None })
     }

@@ -2,20 +2,25 @@
 
 use super::{
     compressor::{Compressed, Compressor},
+    report::RunnerUp,
     search::Data,
 };
 use crate::{
     automaton::Automaton,
     codec::{Codec, ContextRans, ContextRansCodec, Difference, Rans, RansCodec},
     element::Element,
-    error::Result,
+    error::{Error, Result},
     fit::Fit,
     groups::Groups,
+    metrics::bits_per_value,
     pipeline::Coded,
     quantizer::{Quantizer, QuantizerExt},
     then::Then,
 };
 use alloc::{boxed::Box, format, vec, vec::Vec};
+
+/// Bytes of a stretch of codes, what is done, and by which codec.
+type Way = (usize, &'static str, Box<dyn Codec<Code = u32>>);
 
 /// Fewer codes are not worth tables by rows and columns.
 pub(super) const FEW: usize = 256;
@@ -30,24 +35,25 @@ impl Compressor {
         let level_count = quantizer.level_count();
         // Chunks of masked values may have other codes.
         let plain: RansCodec<u32> = Rans::new().fit_below(&codes, level_count)?;
-        let mut best: (usize, &str, Box<dyn Codec<Code = u32>>) = (stretch_len(&codes, &plain)?, "", Box::new(plain));
+        let mut ways: Vec<Way> = vec![(stretch_len(&codes, &plain)?, "", Box::new(plain))];
         for (method, map) in self.predictors(&quantizer)? {
             let codec = Then::new(map, Rans::new()).fit(&codes)?;
-            let bytes = stretch_len(&codes, &codec)?;
-            if bytes < best.0 {
-                best = (bytes, method, Box::new(codec));
-            }
+            ways.push((stretch_len(&codes, &codec)?, method, Box::new(codec)));
         }
         for (method, codec) in self.contexts(&codes, level_count)? {
             // Levels of rows count for as many codes as are looked at.
             let side = codec.side_bytes() as f64 * codes.len().min(STRETCH) as f64 / codes.len().max(1) as f64;
-            let bytes = stretch_len(&codes, &codec)? + side as usize;
-            if bytes < best.0 {
-                best = (bytes, method, Box::new(codec));
-            }
+            ways.push((stretch_len(&codes, &codec)? + side as usize, method, Box::new(codec)));
         }
-        let (_, method, codec) = best;
-        self.masked(data.values, Coded::new(quantizer, codec), &format!("{steps}{method}, entropy coded"))
+        ways.sort_by_key(|way| way.0);
+        let name = |method: &str| format!("{steps}{method}, entropy coded");
+        let mut ways = ways.into_iter();
+        let Some((bytes, method, codec)) = ways.next() else { return Err(Error::Empty) };
+        let second = ways.next().map(|(more, method, _)| {
+            RunnerUp::new(name(method), bits_per_value(more - bytes, codes.len().min(STRETCH)))
+        });
+        let found = self.masked(data.values, Coded::new(quantizer, codec), &name(method))?;
+        Ok(found.beating(second))
     }
 
     /// Rows and columns of a matrix, which the first axis and all others make, if there are such.

@@ -2,6 +2,7 @@
 
 use super::{
     effort::Effort,
+    report::{Report, RunnerUp},
     search::{Data, in_range},
 };
 use crate::{
@@ -18,20 +19,9 @@ use crate::{
     target::Target,
     transform::StandardizeTransform,
 };
-use alloc::{borrow::Cow, string::String, vec::Vec};
-use core::num::NonZeroUsize;
+use alloc::{borrow::Cow, vec::Vec};
+use core::{f64::consts::LN_2, num::NonZeroUsize};
 use half::bf16;
-
-/// How values are compressed, and what the frame costs.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Report {
-    /// Bytes and errors, measured on what decodes.
-    pub cost: Cost,
-    /// How, in a few words.
-    pub method: String,
-}
 
 /// A frame that describes itself, and what was measured on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +41,20 @@ impl Compressed {
     /// The frame.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+
+    pub(super) fn beating(mut self, other: Option<RunnerUp>) -> Self {
+        self.report.runner_up = other;
+        self
+    }
+
+    /// This one was chosen after both were measured: half the error is worth half a bit.
+    pub(super) fn after(self, other: Self) -> Self {
+        let [a, b] = [&other.report.cost, &self.report.cost];
+        let octaves = ln((a.stats.mse() / b.stats.mse()).max(f64::MIN_POSITIVE)) / LN_2;
+        let more = a.bits_per_value() - b.bits_per_value() + 0.5 * octaves;
+        let second = RunnerUp::new(other.report.method, more);
+        self.beating(Some(second).filter(|_| more.is_finite()))
     }
 
     /// What it costs, measured on what decodes.
@@ -108,7 +112,8 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 /// let compressor = Compressor::new(Target::Sqnr(30.0)).shape(&[200, 300]).effort(Effort::Best);
 /// let compressed = compressor.compress(&weights)?;
 /// assert!((30.0..30.05).contains(&compressed.report().cost.stats.sqnr_db()));
-/// println!("{}", compressed.report().method); // what was chosen
+/// let report = compressed.report();
+/// println!("{}, {:?}", report.method, report.runner_up); // what was chosen, and what it beat
 /// # Ok::<(), fewbits::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -358,7 +363,7 @@ impl Compressor {
         };
         let meets_target = self.target.is_met(bytes.len(), values.len(), &stats, exact);
         let cost = Cost { bytes: bytes.len(), values: values.len(), stats, meets_target };
-        Ok(Compressed { bytes, report: Report { cost, method: method.into() }, exact })
+        Ok(Compressed { bytes, report: Report { cost, method: method.into(), runner_up: None }, exact })
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     codecs::FEW,
     compressor::{Compressed, Compressor},
+    report::RunnerUp,
     search::Data,
 };
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     error::Result,
     fit::Fit,
     groups::Groups,
+    metrics::bits_per_value,
     pipeline::{Coded, Lossless, seen},
     quantizer::{BoundedQuantizer, Codebook, ErrorBound, Quantizer, QuantizerExt, ScaleType, Scaled, Scales},
     target::Target,
@@ -41,8 +43,12 @@ impl Compressor {
             target => target == Target::Lossless,
         };
         let rows = if near { self.exact_rows(&data).ok().flatten() } else { None };
-        for found in few.into_iter().chain(rows) {
-            best = if found.exact && found.as_bytes().len() < best.as_bytes().len() { found } else { best };
+        for found in few.into_iter().chain(rows).filter(|found| found.exact) {
+            let (more, less) =
+                if found.as_bytes().len() < best.as_bytes().len() { (best, found) } else { (found, best) };
+            let bytes = more.as_bytes().len() - less.as_bytes().len();
+            let second = RunnerUp::new(more.report.method, bits_per_value(bytes, values.len()));
+            best = less.beating(Some(second));
         }
         Ok(best)
     }
@@ -63,7 +69,7 @@ impl Compressor {
         let mut best = None;
         let mut least = f64::INFINITY;
         for groupings in groupings {
-            let classes = calibrate::classes(&groupings, &wide)?;
+            let classes = calibrate::classes(&groupings, &wide, |_| false)?;
             let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).classes(classes).written();
             let fit = settings.fit_codes(&codes, quantizer.level_count())?;
             let bits = fit.bits + 8.0 * fit.codec.side_bytes() as f64;

@@ -4,15 +4,19 @@ mod allocate;
 mod codecs;
 mod compressor;
 mod effort;
+mod estimate;
 mod exact;
 mod fixed;
 mod plan;
+mod report;
 mod search;
+mod spikes;
 mod weighed;
 
 pub use allocate::allocate;
-pub use compressor::{Compressed, Compressor, Report, compress};
+pub use compressor::{Compressed, Compressor, compress};
 pub use effort::Effort;
+pub use report::{Report, RunnerUp};
 
 use crate::{
     element::Element,

@@ -1,18 +1,17 @@
 //! Which transform and which classes take the fewest bits: estimated before anything is quantized.
 
+use super::{
+    estimate::{Apart, bits, coded_cost},
+    report::RunnerUp,
+    spikes::{frequent, others},
+};
 use crate::{
-    automaton::Automaton,
     calibrate,
-    classes::Classes,
-    codec::{ContextRans, rans::side_bytes},
+    codec::rans::side_bytes,
     error::Result,
-    fit::Fit,
     groups::Groups,
-    kernel::{
-        exp::{exp, ln},
-        sums::sums,
-    },
-    quantizer::{Quantizer, Trellis},
+    kernel::exp::{exp, ln},
+    spikes::Spikes,
     transform::{Dct, StandardizeTransform, Transform, check_coefficients},
 };
 use alloc::{borrow::Cow, boxed::Box, string::String, vec, vec::Vec};
@@ -64,12 +63,14 @@ impl By {
 pub(super) struct Plan {
     shift: Shift,
     by: Vec<By>,
+    /// Coefficients that are kept apart.
+    spikes: Spikes,
 }
 
 impl Plan {
     /// Values as they come, all alike.
     pub(super) const fn plain() -> Self {
-        Self { shift: Shift::None, by: Vec::new() }
+        Self { shift: Shift::None, by: Vec::new(), spikes: Spikes::none() }
     }
 
     pub(super) fn has_classes(&self) -> bool {
@@ -78,6 +79,11 @@ impl Plan {
 
     pub(super) fn without_classes(&self) -> Self {
         Self { by: Vec::new(), ..self.clone() }
+    }
+
+    /// The coefficients that are kept apart, among all of these.
+    pub(super) fn apart(&self, coefficients: &[f32], shape: &[usize]) -> Apart {
+        Apart::new(coefficients, shape, self.spikes)
     }
 
     /// The transforms, of which values meet the first one first.
@@ -124,6 +130,10 @@ impl Plan {
             Shift::Down(_) => "cosine transform of columns",
             Shift::Tiles => "cosine transform of two axes",
         });
+        if !self.spikes.is_empty() {
+            // Text is written, nothing else can fail.
+            _ = write!(name, " with {} spike{}", self.spikes.len(), if self.spikes.len() == 1 { "" } else { "s" });
+        }
         for (i, by) in self.by.iter().enumerate() {
             let link = if i == 0 { ", contexts by" } else { " and" };
             let (what, of) = match by {
@@ -131,19 +141,20 @@ impl Plan {
                 By::Column(columns) => ("column", columns),
                 By::Line { every, .. } => ("line", every),
             };
-            // Text is written, nothing else can fail.
             _ = write!(name, "{link} {what} of {of}");
         }
         name
     }
 
     /// The plan that takes the fewest bits for values of this shape, which has no axes of length 1, with steps as the goal
-    /// says.
-    pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal) -> Result<Self> {
+    /// says; and what comes next.
+    pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal) -> Result<Ranking> {
         /// Estimates that are looked at more closely.
         const FINALISTS: usize = 3;
         /// Bits per value that estimates may be wrong by.
         const NEAR: f64 = 0.1;
+        /// What spikes are worth depends on what is made of the others later.
+        const RIVAL: f64 = 0.25;
         let (sample, sample_shape) = sample(values, shape);
         let kept = sample.len() as f64 / values.len().max(1) as f64;
         let mut width = goal.width(&sample);
@@ -151,21 +162,22 @@ impl Plan {
         // Once more with the step that the first choice leads to, if it is quite another.
         for _ in 0..2 {
             plans.clear();
-            for shift in shifts(&sample, shape) {
-                let plain = Self { shift, by: Vec::new() };
+            for plain in without_classes(&sample, &sample_shape, shape) {
                 // Coefficients may be too large, values are not.
                 let Ok(coefficients) = plain.coefficients(&sample, &sample_shape) else { continue };
+                let apart = plain.apart(&coefficients, shape);
                 for by in plain.variants(shape) {
-                    let plan = Self { shift, by };
-                    let classes = calibrate::classes(&plan.groupings(sample.len())?, &coefficients)?;
+                    let plan = Self { by, ..plain.clone() };
+                    let groupings = plan.groupings(sample.len())?;
+                    let classes = calibrate::classes(&groupings, &coefficients, |x| apart.spikes.contains(x))?;
                     let side = classes.parts().iter().map(|(groups, levels)| {
                         // There are more rows than in the sample, but no more columns.
                         let more = if groups.fitted_len().is_none() { 1.0 } else { 1.0 / kept };
                         8.0 * side_bytes(levels) as f64 * more + 24.0
                     });
                     let side = side.sum::<f64>() / values.len() as f64;
-                    let simple = if shift == Shift::None { 0.0 } else { SLACK };
-                    plans.push((bits(&coefficients, &classes, width) + side + simple, side, plan, classes));
+                    let simple = plan.slack();
+                    plans.push((bits(&coefficients, &classes, width, apart) + side + simple, side, plan, classes));
                 }
             }
             plans.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -178,21 +190,36 @@ impl Plan {
         }
         let least = plans.first().map_or(0.0, |plan| plan.0);
         // Tables of codes take any shape, densities of classes do not.
-        let shift = plans.first().map_or(Shift::None, |plan| plan.2.shift);
-        let is_plain = |plan: &Self| plan.by.is_empty() && (plan.shift == shift || plan.shift == Shift::None);
-        let mut best = (f64::INFINITY, Self::plain());
+        let first = plans.first().map_or_else(Self::plain, |plan| plan.2.without_classes());
+        let is_plain = |plan: &Self| *plan == first || *plan == Self::plain();
+        let spiked = |plan: &Self| !plan.spikes.is_empty();
+        let other = plans.iter().position(|plan| spiked(&plan.2) != spiked(&first));
+        let mut coded = Vec::new();
         for (i, (estimate, side, plan, classes)) in plans.into_iter().enumerate() {
             let near = i < FINALISTS && estimate < least + NEAR;
-            if near || is_plain(&plan) {
+            if near || is_plain(&plan) || (Some(i) == other && estimate < least + RIVAL) {
                 let coefficients = plan.coefficients(&sample, &sample_shape)?;
-                let simple = if plan.shift == Shift::None { 0.0 } else { SLACK };
+                let apart = plan.apart(&coefficients, shape);
                 // Steps may be too fine or too wide to be one.
-                let Ok(cost) = coded_cost(&coefficients, classes, width, values.len()) else { continue };
-                let bits = cost + side + simple;
-                best = if bits < best.0 { (bits, plan) } else { best };
+                let Ok(cost) = coded_cost(&coefficients, classes, width, apart, values.len()) else { continue };
+                let bits = cost + side + plan.slack();
+                coded.push((bits, plan));
             }
         }
-        Ok(best.1)
+        coded.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let second = match &*coded {
+            [(least, _), (bits, plan), ..] => Some(RunnerUp::new(plan.name(), bits - least)),
+            _ => None,
+        };
+        let Some((least, best)) = coded.first().cloned() else { return Ok(Ranking::of(Self::plain())) };
+        let mut rivals =
+            coded.into_iter().filter(|(bits, plan)| spiked(plan) != spiked(&best) && *bits < least + RIVAL);
+        Ok(Ranking { rival: rivals.next().map(|rival| rival.1), second, best })
+    }
+
+    /// What it has to save.
+    fn slack(&self) -> f64 {
+        if self.shift == Shift::None && self.spikes.is_empty() { 0.0 } else { SLACK }
     }
 
     /// All ways to tell coefficients apart.
@@ -240,6 +267,22 @@ impl Plan {
     }
 }
 
+/// The best plans.
+#[derive(Debug, Clone)]
+pub(super) struct Ranking {
+    pub(super) best: Plan,
+    /// The best with spikes if that has none, or without if it has some, if they are too near to tell.
+    pub(super) rival: Option<Plan>,
+    pub(super) second: Option<RunnerUp>,
+}
+
+impl Ranking {
+    /// Without a choice.
+    pub(super) const fn of(best: Plan) -> Self {
+        Self { best, rival: None, second: None }
+    }
+}
+
 /// What the widths of steps follow from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Goal {
@@ -259,6 +302,26 @@ impl Goal {
             }
         }
     }
+}
+
+/// Plans without classes: transforms that may pay, and spikes, of values or deviations from the mean of the others. `shape` is
+/// that of all values.
+fn without_classes(sample: &[f32], sample_shape: &[usize], shape: &[usize]) -> Vec<Plan> {
+    let plan = |shift| Plan { shift, ..Plan::plain() };
+    let mut plans: Vec<Plan> = shifts(sample, shape).into_iter().map(plan).collect();
+    let spikes = frequent(sample);
+    if spikes.is_empty() {
+        return plans;
+    }
+    let mean = others(sample, spikes).1 as f32;
+    for shift in [Shift::None, Shift::Mean(mean)] {
+        let moved = plan(shift);
+        let Ok(spikes) = moved.coefficients(spikes.as_slice(), sample_shape) else { continue };
+        if let Ok(spikes) = Spikes::new(&spikes) {
+            plans.push(Plan { spikes, ..moved });
+        }
+    }
+    plans
 }
 
 /// Transforms that may pay.
@@ -306,78 +369,4 @@ fn sample<'v>(values: &'v [f32], shape: &[usize]) -> (Cow<'v, [f32]>, Vec<usize>
         None => shape.push(sample.len()),
     }
     (Cow::Owned(sample), shape)
-}
-
-/// The square of the scale of the first class, if those of the others are quarters of an octave apart.
-pub(super) fn first_scale(values: &[f32], classes: &Classes) -> f64 {
-    let sizes: Vec<f32> = (0..classes.count()).map(|class| exp(class as f64 * -0.5 * LN_2) as f32).collect();
-    let (mut sum, mut lane) = ([0.0_f64; 8], 0);
-    for_each_class(values, classes, |x, class| {
-        sum[lane % 8] += f64::from(x) * f64::from(x) * f64::from(sizes[class]);
-        lane += 1;
-    });
-    (sum.iter().sum::<f64>() / values.len().max(1) as f64).max(f64::MIN_POSITIVE)
-}
-
-fn for_each_class(values: &[f32], classes: &Classes, mut each: impl FnMut(f32, usize)) {
-    const PIECE: usize = 1024;
-    let mut classed = [0; PIECE];
-    for (piece, values) in values.chunks(PIECE).enumerate() {
-        let classed = &mut classed[..values.len()];
-        classes.fill(piece * PIECE, classed);
-        values.iter().zip(&*classed).for_each(|(&x, &class)| each(x, class.into()));
-    }
-}
-
-/// Bits that equal steps of a width do take, without a trellis, and those that their error is worth.
-fn coded_cost(values: &[f32], classes: Classes, width: f64, all: usize) -> Result<f64> {
-    let automaton = Automaton::memoryless();
-    let quantizer = Trellis::new(width as f32).lambda(0.0).fit(values)?;
-    let (mut codes, mut restored) = (vec![0; values.len()], vec![0.0; values.len()]);
-    quantizer.quantize_at(0, values, &mut codes)?;
-    quantizer.dequantize_at(0, &codes, &mut restored)?;
-    let [error] = sums(values, &restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
-    let zero = quantizer.zero().max(0).cast_unsigned();
-    let fit = ContextRans::new(automaton).centre(zero).classes(classes).fit_codes(&codes, quantizer.level_count())?;
-    let count = values.len().max(1) as f64;
-    // Tables are written once for all values, of which these are a sample.
-    let tables = 8.0 * fit.codec.table_bytes() as f64 / all.max(1) as f64;
-    Ok(fit.bits / count + tables + 0.5 * ln((error / count / width / width).max(f64::MIN_POSITIVE)) / LN_2)
-}
-
-/// About how many bits equal steps of a width take: the differential entropy of values with even noise as wide as a step, in
-/// units of what is known of their class, less that of the noise. The histogram has eight bars to an octave.
-fn bits(values: &[f32], classes: &Classes, width: f64) -> f64 {
-    const BARS: usize = 256;
-    let noise = width * width / 12.0;
-    let first = first_scale(values, classes);
-    let scales: Vec<f64> =
-        (0..classes.count()).map(|class| exp(0.5 * ln(first * exp(class as f64 * 0.5 * LN_2) + noise))).collect();
-    let inverses: Vec<f32> = scales.iter().map(|scale| (1.0 / scale).min(3e38) as f32).collect();
-    let mut bars = [0_u32; BARS];
-    let mut members = vec![0_u64; classes.count()];
-    let (mut negative, mut hash) = (0_u64, 0_u32);
-    for_each_class(values, classes, |x, class| {
-        hash = hash.wrapping_add(0x9e37_79b9);
-        let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
-        let dither = ((mixed >> 8) as f32 / 16_777_216.0 - 0.5) * width as f32;
-        let u = ((x + dither) * inverses[class]).clamp(-60_000.0, 60_000.0);
-        negative += u64::from(u < 0.0);
-        members[class] += 1;
-        // The exponent and three bits of the mantissa, from 2^-16 on.
-        let bar = (u.abs().to_bits() >> 20).saturating_sub((127 - 16) << 3);
-        bars[(bar as usize).min(BARS - 1)] += 1;
-    });
-    let count = values.len().max(1) as f64;
-    let log2 = |x: f64| ln(x.max(f64::MIN_POSITIVE)) / LN_2;
-    let surprise = |n: f64| if n > 0.0 { -n / count * log2(n / count) } else { 0.0 };
-    let mut bits = surprise(negative as f64) + surprise(count - negative as f64);
-    for (bar, &n) in bars.iter().enumerate().filter(|&(_, &n)| n > 0) {
-        let wide = if bar == 0 { -16.0 } else { (bar / 8) as f64 - 16.0 - 3.0 };
-        bits += surprise(n.into()) + f64::from(n) / count * wide;
-    }
-    for (&n, &scale) in members.iter().zip(&scales) {
-        bits += n as f64 / count * log2(scale);
-    }
-    (bits - log2(width)).max(0.0)
 }

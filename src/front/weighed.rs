@@ -2,13 +2,18 @@
 
 use super::{
     compressor::{Compressed, Compressor},
-    plan::{Goal, Plan, first_scale},
+    estimate::{Apart, first_scale},
+    plan::{Goal, Plan, Ranking},
+    report::RunnerUp,
 };
 use crate::{
     automaton::Automaton,
     calibrate,
     classes::Classes,
-    codec::{Codec, ContextRans, ContextRansCodec, rans::Model},
+    codec::{
+        Codec, ContextRans, ContextRansCodec,
+        rans::{Model, Table},
+    },
     element::{Element, joint_block},
     error::Result,
     fit::Fit,
@@ -43,6 +48,9 @@ pub(super) struct Weighing<'a> {
     plan: Plan,
     shape: Vec<usize>,
     classes: Classes,
+    apart: Apart,
+    /// None is negative.
+    one_sided: bool,
     automaton: Automaton,
     /// The scale of the first class: octaves of values.
     scale: f64,
@@ -55,12 +63,14 @@ pub(super) struct Tried {
     pub(super) density: Model,
     pub(super) bits: f64,
     error: f64,
+    /// Of values that have an error.
+    share: f64,
 }
 
 impl Tried {
     /// Bits, and those that the error is worth.
     fn cost(&self) -> f64 {
-        self.bits + 0.5 * ln(self.error.max(f64::MIN_POSITIVE)) / LN_2
+        self.bits + 0.5 * self.share * ln(self.error.max(f64::MIN_POSITIVE)) / LN_2
     }
 }
 
@@ -87,31 +97,42 @@ impl Compressor {
             // A trellis loses 1.1 dB less.
             Wanted::Error(error) => Goal::Width(exp(0.5 * ln((error * 15.4).max(f64::MIN_POSITIVE)))),
         };
-        let plan = if wide.len() < 256 { Plan::plain() } else { Plan::best(&wide, &shape, goal)? };
+        let ranking = if wide.len() < 256 { Ranking::of(Plan::plain()) } else { Plan::best(&wide, &shape, goal)? };
         let mut best: Option<(Compressed, bool)> = None;
         // At low rates half of the levels are no zero, which may be what most values need.
         let low = matches!(wanted, Wanted::Bits(bits) if bits < LOW_RATE);
         let states = self.effort.states();
-        for states in if low { vec![states, 1] } else { vec![states] } {
-            let weigh = |plan: Plan| Weighing::new(&wide, plan, shape.clone(), states, self.chunk(), wanted);
-            let mut weighing = weigh(plan.clone())?;
-            let width = goal.width(&weighing.coefficients);
-            let mut first = weighing.try_width(width, 1.0, None, wanted)?;
-            // Densities of classes may not be those of codes, tables always are.
-            if plan.has_classes() {
-                let all = weigh(plan.without_classes())?;
-                let tried = all.try_width(width, 1.0, None, wanted)?;
-                let cost = |tried: &Option<Tried>| tried.as_ref().map_or(f64::INFINITY, Tried::cost);
-                if cost(&tried) < cost(&first) {
-                    (weighing, first) = (all, tried);
+        for plan in [Some(ranking.best), ranking.rival].into_iter().flatten() {
+            for states in if low { vec![states, 1] } else { vec![states] } {
+                let weigh = |plan: Plan| Weighing::new(&wide, plan, shape.clone(), states, self.chunk(), wanted);
+                let mut weighing = weigh(plan.clone())?;
+                let mut width = goal.width(&weighing.coefficients);
+                let mut first = weighing.try_width(width, 1.0, None, wanted)?;
+                if let Some(tried) = first.as_ref().filter(|_| weighing.apart.share < 1.0) {
+                    // The goal knew nothing of spikes; classes are compared near where they will be used.
+                    width *= exp(octaves(wanted, tried.bits, tried.error).clamp(-8.0, 8.0) * LN_2);
+                    first = weighing.try_width(width, 1.0, None, wanted)?;
                 }
+                let mut second = ranking.second.clone();
+                // Densities of classes may not be those of codes, tables always are.
+                if plan.has_classes() {
+                    let all = weigh(plan.without_classes())?;
+                    let tried = all.try_width(width, 1.0, None, wanted)?;
+                    let cost = |tried: &Option<Tried>| tried.as_ref().map_or(f64::INFINITY, Tried::cost);
+                    if cost(&tried) < cost(&first) {
+                        let more = cost(&first) - cost(&tried);
+                        second = Some(RunnerUp::new(plan.name(), more)).filter(|_| more.is_finite()).or(second);
+                        (weighing, first) = (all, tried);
+                    }
+                }
+                weighing.weighting.clone_from(&weighting);
+                let Some((found, close)) = self.seek(values, &weighing, wanted, width, first)? else { continue };
+                best = Some(match best.take() {
+                    None => (found.beating(second), close),
+                    Some(other) if is_better(wanted, &found, &other.0, close) => (found.after(other.0), close),
+                    Some(other) => (other.0.after(found), other.1),
+                });
             }
-            weighing.weighting.clone_from(&weighting);
-            let found = self.seek(values, &weighing, wanted, width, first)?;
-            let better = |(found, close): &(Compressed, bool)| {
-                best.as_ref().is_none_or(|(best, _)| is_better(wanted, found, best, *close))
-            };
-            best = if found.as_ref().is_some_and(better) { found } else { best };
         }
         Ok(best)
     }
@@ -253,8 +274,11 @@ impl<'a> Weighing<'a> {
         wanted: Wanted,
     ) -> Result<Self> {
         let coefficients = plan.coefficients(values, &shape)?;
-        let classes = calibrate::classes(&plan.groupings(values.len())?, &coefficients)?;
-        let scale = 0.5 * ln(first_scale(&coefficients, &classes)) / LN_2;
+        let apart = plan.apart(&coefficients, &shape);
+        let groupings = plan.groupings(values.len())?;
+        let classes = calibrate::classes(&groupings, &coefficients, |x| apart.spikes.contains(x))?;
+        let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes)) / LN_2;
+        let one_sided = coefficients.iter().all(|&x| x >= 0.0);
         // States of lanes are to take at most a thousandth.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;
@@ -265,7 +289,7 @@ impl<'a> Weighing<'a> {
             .fold(32, |block, transform| joint_block(block, block, transform.block().max(1)));
         let period = chunk.checked_next_multiple_of(block).unwrap_or(usize::MAX / block * block);
         let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(period)?;
-        Ok(Self { weighting: None, coefficients, plan, shape, classes, automaton, scale })
+        Ok(Self { weighting: None, coefficients, plan, shape, classes, apart, one_sided, automaton, scale })
     }
 
     /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
@@ -278,7 +302,8 @@ impl<'a> Weighing<'a> {
     ) -> Result<Option<Tried>> {
         let automaton = self.automaton;
         let step = (width / automaton.sides() as f64) as f32;
-        let Ok(quantizer) = Trellis::new(step).automaton(automaton).fit(&self.coefficients) else { return Ok(None) };
+        let settings = Trellis::new(step).automaton(automaton).spikes(self.apart.spikes.as_slice())?;
+        let Ok(quantizer) = settings.fit(&self.coefficients) else { return Ok(None) };
         let symbol = ln(width) / LN_2;
         // Where steps are more than about twice the scale of a class, zeros are most of it.
         let idle = (0..self.classes.count()).find(|&class| self.scale + class as f64 * 0.25 - symbol >= -1.5);
@@ -289,20 +314,22 @@ impl<'a> Weighing<'a> {
         let mut quantizer = quantizer.with_lambda(weight * if low_rate { 0.12 } else { 0.09 });
         let zero = quantizer.zero().max(0).cast_unsigned();
         let centre = zero >> automaton.side_bits();
-        let last = (quantizer.level_count() - 1) >> automaton.side_bits();
+        let top = (quantizer.level_count() - 1) >> automaton.side_bits();
+        let last = top - self.apart.spikes.len() as u32;
         // What codes cost, before there are any.
         let known = density.is_some();
         let density = match density {
             Some((density, before)) => density.rescaled(ln(before / width) / LN_2, centre.min(last)),
-            None => Model::gaussian(self.scale - symbol, centre.min(last)),
+            None => Model::gaussian(self.scale - symbol, centre.min(last), self.one_sided),
         };
-        let first = ContextRansCodec::<u32>::of_model(automaton, classes.clone(), density, last)?;
+        let spikes = self.apart.mask(last).map(|mask| Ok((mask, Table::of_none(top)?))).transpose()?;
+        let first = ContextRansCodec::<u32>::of_model(automaton, classes.clone(), spikes, density, last)?;
         if let Some(rates) = first.rates() {
             quantizer.set_rates(rates);
         }
         let mut codes = vec![0; self.coefficients.len()];
         quantizer.quantize_at(0, &self.coefficients, &mut codes)?;
-        let mut settings = ContextRans::new(automaton).centre(zero).classes(classes);
+        let mut settings = self.apart.settings(ContextRans::new(automaton).centre(zero).classes(classes))?;
         if known {
             settings = settings.like(density);
         }
@@ -323,7 +350,14 @@ impl<'a> Weighing<'a> {
         let overhead =
             FRAME + fit.codec.side_bytes() as f64 + chunks * (PER_CHUNK + 4.0 * automaton.lane_count() as f64);
         let bits = (fit.bits + 8.0 * overhead) / count;
-        Ok(Some(Tried { quantizer, codec: fit.codec, density: fit.density, bits, error: error / count }))
+        Ok(Some(Tried {
+            quantizer,
+            codec: fit.codec,
+            density: fit.density,
+            bits,
+            error: error / count,
+            share: self.apart.share,
+        }))
     }
 
     fn pipeline(&self, tried: Tried) -> Result<Coded<Box<dyn Quantizer<Code = u32>>, ContextRansCodec<u32>>> {

@@ -10,9 +10,10 @@ use crate::{
     fit::Fit,
     kernel::extrema::enclose,
     rates::Rates,
-    wire::{unzigzag, zigzag},
+    spikes::{MOST_SPIKES, Spikes},
+    wire::{Reader, unzigzag, zigzag},
 };
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use core::marker::PhantomData;
 
 /// Settings of a quantizer that weighs errors against bits, and chooses levels together: for entropy coding.
@@ -50,12 +51,14 @@ pub struct Trellis {
     step: f32,
     automaton: Automaton,
     lambda: f32,
+    #[cfg_attr(feature = "serde", serde(default))]
+    spikes: Spikes,
 }
 
 impl Trellis {
     /// Levels at multiples of `step`, and one state.
     pub const fn new(step: f32) -> Self {
-        Self { step, automaton: Automaton::memoryless(), lambda: LAMBDA }
+        Self { step, automaton: Automaton::memoryless(), lambda: LAMBDA, spikes: Spikes::none() }
     }
 
     /// With another automaton: the one that the codec has.
@@ -69,6 +72,31 @@ impl Trellis {
     #[must_use]
     pub const fn lambda(self, lambda: f32) -> Self {
         Self { lambda, ..self }
+    }
+
+    /// With up to 4 spikes: values that occur so often that each has a code of its own, behind those of the levels. They are
+    /// restored as they are, and the automaton stands still for them. The codec has to know of them too
+    /// ([`ContextRans::spikes`](crate::ContextRans::spikes)), and then has bits for where they are instead of bits for each.
+    ///
+    /// ```
+    /// use fewbits::{Automaton, Coded, ContextRans, Fit, Frame, Trellis};
+    ///
+    /// // 40 rows of 100 values, half of them 0.
+    /// let map: Vec<f32> = (0..4000).map(|i| (i as f32 * 0.1).sin().max(0.0) * (i as f32 * 1.7).cos().abs()).collect();
+    /// let automaton = Automaton::trellis(8)?.lanes(4)?;
+    /// let plain = Coded::new(Trellis::new(0.001).automaton(automaton), ContextRans::new(automaton));
+    /// let spiked = Coded::new(
+    ///     Trellis::new(0.001).automaton(automaton).spikes(&[0.0])?,
+    ///     ContextRans::new(automaton).spikes(1, 100)?,
+    /// );
+    /// let [plain, spiked] = [Frame::encode(&plain.fit(&map)?, &map)?, Frame::encode(&spiked.fit(&map)?, &map)?];
+    /// let restored: Vec<f32> = fewbits::decompress(&spiked)?;
+    /// assert!(map.iter().zip(&restored).all(|(x, y)| (*x == 0.0) == (*y == 0.0)));
+    /// assert!(spiked.len() * 10 < plain.len() * 9);
+    /// # Ok::<(), fewbits::Error>(())
+    /// ```
+    pub fn spikes(self, values: &[f32]) -> Result<Self> {
+        Ok(Self { spikes: Spikes::new(values)?, ..self })
     }
 }
 
@@ -108,7 +136,7 @@ impl<T: Element> Fit<T> for Trellis {
         // A multiple of 4, so that sides and symbols are those of the numbers.
         let first = first.div_euclid(4) * 4;
         let level_count = (last - first + 1 + 1) / 2 * 2;
-        let quantizer = TrellisQuantizer::new(step, first, level_count as u32, self.automaton)?;
+        let quantizer = TrellisQuantizer::new(step, first, level_count as u32, self.automaton, self.spikes)?;
         Ok(TrellisQuantizer { lambda, ..quantizer })
     }
 }
@@ -121,15 +149,17 @@ fn floor(x: f32) -> i64 {
 
 /// A quantizer fitted by [`Trellis`]: its levels are multiples of a step, and its codes a path of an [`Automaton`].
 ///
-/// Restoring knows nothing of all this: the level of code `c` is `(first + c) * step`, rounded to f32. Quantizing needs pieces
+/// Restoring knows nothing of all this: the level of code `c` is `(first + c) * step`, rounded to f32, or a spike. Quantizing needs pieces
 /// that start where lanes do. Values outside the range it was fitted to are clipped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrellisQuantizer<C = u32> {
     step: f32,
     /// The number of the first level, a multiple of 4.
     first: i32,
-    level_count: u32,
+    /// Levels at multiples of the step; codes of spikes follow.
+    steps: u32,
     automaton: Automaton,
+    spikes: Spikes,
     lambda: f32,
     /// What codes cost, if it is known; only quantizing asks.
     rates: Option<Rates>,
@@ -139,12 +169,14 @@ pub struct TrellisQuantizer<C = u32> {
 impl<C: Code> TrellisQuantizer<C> {
     pub(crate) const TAG: u8 = 0x07;
 
-    fn new(step: f32, first: i64, level_count: u32, automaton: Automaton) -> Result<Self> {
-        if u64::from(level_count) > 1 << C::BITS {
-            return Err(Error::CodeWidth { level_count: level_count.into(), code_bits: C::BITS });
-        }
+    fn new(step: f32, first: i64, steps: u32, automaton: Automaton, spikes: Spikes) -> Result<Self> {
         let first = first as i32;
-        Ok(Self { step, first, level_count, automaton, lambda: LAMBDA, rates: None, code: PhantomData })
+        let quantizer = Self { step, first, steps, automaton, spikes, lambda: LAMBDA, rates: None, code: PhantomData };
+        let level_count = u64::from(quantizer.spike_code(spikes.len()));
+        if level_count > 1 << C::BITS {
+            return Err(Error::CodeWidth { level_count, code_bits: C::BITS });
+        }
+        Ok(quantizer)
     }
 
     pub(crate) fn with_lambda(self, lambda: f32) -> Self {
@@ -167,7 +199,31 @@ impl<C: Code> TrellisQuantizer<C> {
         -self.first
     }
 
-    /// The level of a code.
+    /// The code of a spike: one of the side 0.
+    const fn spike_code(&self, index: usize) -> u32 {
+        self.steps + ((index as u32) << self.automaton.side_bits())
+    }
+
+    /// The classes of values, if there is more than one, and how many of them are idle: where no codec has said anything, only
+    /// that of spikes.
+    fn classes(&self, start: usize, values: &[f32]) -> (Vec<u8>, usize) {
+        let (mut classes, mut idle) = (Vec::new(), 0);
+        // One state has nothing to stand still.
+        if !self.spikes.is_empty() && self.automaton.states() > 1 {
+            (classes, idle) = (vec![1; values.len()], 1);
+        }
+        if let Some(rates) = self.rates.as_ref().filter(|rates| !rates.classes.is_one()) {
+            classes.resize(values.len(), 0);
+            rates.classes.fill(start, &mut classes);
+            idle = rates.classes.idle();
+        }
+        for &spike in self.spikes.as_slice() {
+            classes.iter_mut().zip(values).filter(|&(_, &x)| x == spike).for_each(|(class, _)| *class = 0);
+        }
+        (classes, idle)
+    }
+
+    /// The level of a code that is no spike.
     #[inline(always)]
     fn level(&self, code: u32) -> f32 {
         self.first.wrapping_add_unsigned(code) as f32 * self.step
@@ -178,7 +234,7 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
     type Code = C;
 
     fn level_count(&self) -> u32 {
-        self.level_count
+        self.spike_code(self.spikes.len())
     }
 
     fn quantize_at(&self, start: usize, values: &[f32], codes: &mut [C]) -> Result<()> {
@@ -189,18 +245,17 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
         }
         let period = if self.automaton.states() > 1 { self.automaton.block() } else { PIECE };
         for (i, (values, codes)) in values.chunks(period).zip(codes.chunks_mut(period)).enumerate() {
-            let mut classes = Vec::new();
-            if let Some(rates) = self.rates.as_ref().filter(|rates| !rates.classes.is_one()) {
-                classes.resize(values.len(), 0);
-                rates.classes.fill(start + i * period, &mut classes);
-            }
-            let (scale, levels) =
-                ((self.step, self.lambda), self.first..self.first.wrapping_add_unsigned(self.level_count));
-            let choice = Choice::new(scale, levels, self.automaton, self.rates.as_ref(), values, &classes);
+            let (classes, idle) = self.classes(start + i * period, values);
+            let (scale, levels) = ((self.step, self.lambda), self.first..self.first.wrapping_add_unsigned(self.steps));
+            let choice = Choice::new(scale, levels, self.automaton, self.rates.as_ref(), values, (&classes, idle));
             if self.automaton.states() > 1 {
                 choice.path(codes, self.automaton)?;
             } else {
                 choice.each(codes);
+            }
+            for (index, &spike) in self.spikes.as_slice().iter().enumerate() {
+                let of_spike = C::from_u32(self.spike_code(index));
+                codes.iter_mut().zip(values).filter(|&(_, &x)| x == spike).for_each(|(code, _)| *code = of_spike);
             }
         }
         Ok(())
@@ -209,9 +264,15 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
     fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
         same_length("codes", values.len(), codes.len())?;
         check_piece(start, values.len(), 1)?;
-        check_codes(start, codes, self.level_count)?;
+        check_codes(start, codes, self.level_count())?;
         for (x, code) in values.iter_mut().zip(codes) {
             *x = self.level(code.to_u32()).clamp(f32::MIN, f32::MAX);
+        }
+        for (index, &spike) in self.spikes.as_slice().iter().enumerate() {
+            let codes = codes.iter().map(|code| code.to_u32().wrapping_sub(self.spike_code(index)));
+            for (x, off) in values.iter_mut().zip(codes) {
+                *x = if off <= self.automaton.side_bits() { spike } else { *x };
+            }
         }
         Ok(())
     }
@@ -232,14 +293,14 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
 
     fn straight_through_at(&self, _start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
         same_length("gradient", values.len(), gradient.len())?;
-        pass_between(self.level(0).into(), self.level(self.level_count - 1).into(), values, gradient);
+        pass_between(self.level(0).into(), self.level(self.steps - 1).into(), values, gradient);
         Ok(())
     }
 
     /// Takes those of a codec for the same automaton.
     fn set_rates(&mut self, rates: Rates) -> bool {
         let sides = self.automaton.sides();
-        if rates.prices.len() != rates.classes.count() * sides {
+        if rates.prices.len() != rates.classes.count() * sides || rates.classes.has_spikes() == self.spikes.is_empty() {
             return false;
         }
         self.rates = Some(rates);
@@ -256,16 +317,21 @@ impl<C: Code> Describe for TrellisQuantizer<C> {
             self.automaton.write(out);
             out.f32(self.step);
             out.varint(zigzag((self.first / 4).into()));
-            out.varint(self.level_count.into());
+            out.varint(u64::from(self.steps) | u64::from(!self.spikes.is_empty()));
+            if !self.spikes.is_empty() {
+                out.u8(self.spikes.len() as u8 - 1);
+                self.spikes.as_slice().iter().for_each(|&spike| out.f32(spike));
+            }
         });
     }
 }
 
 impl<C: Code> Restore for TrellisQuantizer<C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let (automaton, step, first, level_count) = stages.stage(Self::TAG, "a trellis quantizer", |bytes| {
+        let (automaton, step, first, steps, spikes) = stages.stage(Self::TAG, "a trellis quantizer", |bytes| {
             let (automaton, step) = (Automaton::read(bytes)?, bytes.f32()?);
-            let (first, level_count) = (bytes.varint()?, bytes.varint()?);
+            let (first, both) = (bytes.varint()?, bytes.varint()?);
+            let steps = both & !1;
             let corrupt = |what, found| Err(Error::Corrupt { what, found });
             if step < f32::MIN_POSITIVE {
                 return corrupt("step of a trellis quantizer", step.to_bits().into());
@@ -276,11 +342,30 @@ impl<C: Code> Restore for TrellisQuantizer<C> {
             }
             // Two symbols of each side at least, so that both neighbours of a value exist.
             let most = (FARTHEST - number + 1).cast_unsigned();
-            if !(6..=most).contains(&level_count) || level_count % 2 == 1 {
-                return corrupt("levels", level_count);
+            if !(6..=most).contains(&steps) {
+                return corrupt("levels", both);
             }
-            Ok((automaton, step, number, level_count as u32))
+            let spikes = if both & 1 == 1 { read_spikes(bytes)? } else { Spikes::none() };
+            Ok((automaton, step, number, steps as u32, spikes))
         })?;
-        Self::new(step, first, level_count, automaton)
+        Self::new(step, first, steps, automaton, spikes)
     }
+}
+
+/// At least one, in ascending order.
+fn read_spikes(bytes: &mut Reader<'_>) -> Result<Spikes> {
+    let more = bytes.u8()?;
+    let corrupt = Error::Corrupt { what: "spikes of a trellis quantizer", found: more.into() };
+    if usize::from(more) >= MOST_SPIKES {
+        return Err(corrupt);
+    }
+    let mut values = [0.0; MOST_SPIKES];
+    let values = &mut values[..=usize::from(more)];
+    for value in &mut *values {
+        *value = bytes.f32()?;
+    }
+    let spikes = Spikes::new(values).map_err(|_| corrupt.clone())?;
+    // In this order, and without signs of zeros, there is one spelling.
+    let same = spikes.as_slice().iter().zip(&*values).all(|(a, b)| a.to_bits() == b.to_bits());
+    if same { Ok(spikes) } else { Err(corrupt) }
 }

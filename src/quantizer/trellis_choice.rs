@@ -14,6 +14,8 @@ pub(super) struct Choice<'a> {
     values: &'a [f32],
     /// Of the values, if there is more than one.
     classes: &'a [u8],
+    /// The automaton stands still for classes below this.
+    idle: usize,
     rates: Option<&'a Rates>,
     lanes: usize,
     side_bits: u32,
@@ -53,13 +55,14 @@ impl<'a> Choice<'a> {
         automaton: Automaton,
         rates: Option<&'a Rates>,
         values: &'a [f32],
-        classes: &'a [u8],
+        (classes, idle): (&'a [u8], usize),
     ) -> Self {
         let side_bits = automaton.side_bits();
         let (first, last) = (levels.start >> side_bits, (levels.end - 1) >> side_bits);
         Self {
             values,
             classes,
+            idle,
             rates,
             lanes: automaton.lane_count(),
             side_bits,
@@ -99,7 +102,7 @@ impl<'a> Choice<'a> {
     }
 
     fn is_idle(&self, index: usize) -> bool {
-        self.rates.is_some_and(|rates| self.class(index) < rates.classes.idle())
+        self.class(index) < self.idle
     }
 
     /// The cheaper one for each value.
@@ -112,7 +115,7 @@ impl<'a> Choice<'a> {
 
     /// The cheapest path of each lane.
     pub(super) fn path<C: Code>(&self, codes: &mut [C], automaton: Automaton) -> Result<()> {
-        let any_idle = self.rates.is_some_and(|rates| rates.classes.idle() > 0);
+        let any_idle = self.idle > 0;
         let rounds = self.values.len().div_ceil(self.lanes);
         let branches = |round: usize, branches: &mut Branches| {
             let from = round * self.lanes;

@@ -52,18 +52,27 @@ where
     Case { name: name.into(), fit: Box::new(fit), clips: false, random: false, mixes: false, paths: false }
 }
 
+/// States and spikes.
+const TRELLISES: [(u16, usize); 5] = [(1, 0), (8, 0), (64, 0), (1, 1), (8, 1)];
+
 /// Steps of a quarter of the root mean square, by an automaton; 32 values are the period, which is where the laws cut.
-fn trellis(states: u16) -> Case {
+fn trellis(states: u16, spikes: usize) -> Case {
     let fit = move |data: &[f32]| -> Result<AnyQuantizer> {
         let square: f64 = data.iter().map(|&x| f64::from(x).powi(2)).sum();
         let rms = if square.is_finite() { (square / data.len().max(1) as f64).sqrt() } else { 1.0 };
         let step = ((rms / 4.0) as f32).clamp(f32::MIN_POSITIVE, f32::MAX);
         let automaton = Automaton::trellis(states)?.lanes(8)?.period(32)?;
-        let quantizer = Trellis::new(step).automaton(automaton).fit(data)?;
+        let spikes = &data[..spikes.min(data.len())];
+        let quantizer = Trellis::new(step).automaton(automaton).spikes(spikes)?.fit(data)?;
         Ok(Box::new(TrellisQuantizer::<u16>::from_bytes(&quantizer.to_bytes())?))
     };
     let paths = states > 1;
-    Case { fit: Box::new(fit), paths, mixes: true, ..case(format!("trellis of {states} states"), uniform(8)) }
+    Case {
+        fit: Box::new(fit),
+        paths,
+        mixes: true,
+        ..case(format!("trellis of {states} states, {spikes} spikes"), uniform(8))
+    }
 }
 
 fn uniform(bits: u32) -> Uniform<u16> {
@@ -73,7 +82,7 @@ fn uniform(bits: u32) -> Uniform<u16> {
 /// Every quantizer, at settings that reach every branch of it.
 pub fn quantizers() -> Vec<Case> {
     // The cheapest level is not always the nearest, so that trellises state no bound either.
-    let mut cases: Vec<Case> = [1, 8, 64].map(trellis).into();
+    let mut cases: Vec<Case> = TRELLISES.map(|(states, spikes)| trellis(states, spikes)).into();
     for bits in [1, 2, 3, 4, 8, 12, 16] {
         let kinds = [
             ("symmetric", uniform(bits).symmetric()),
@@ -226,6 +235,9 @@ pub fn codecs(level_count: u32) -> Vec<(String, AnyCodec)> {
     let path = ContextRans::new(Automaton::trellis(8).unwrap().lanes(2).unwrap());
     let level_count_of_path = level_count.next_multiple_of(2);
     codecs.push(("path".to_owned(), Box::new(path.fit_below(&[0_u16; 0], level_count_of_path).unwrap())));
+    // The last two codes are spikes, as are others that share a symbol with them.
+    let spiked = contexts.clone().spikes(2, 9).unwrap();
+    codecs.push(("spikes".to_owned(), Box::new(spiked.fit_below(&sample, level_count.max(3)).unwrap())));
     codecs.push(("all escaped".to_owned(), Box::new(rans.fit(&[0_u16; 0]).unwrap())));
     let line = Then::new(Difference::new(level_count).unwrap(), rans).fit(&sample).unwrap();
     codecs.push(("differences, entropy coded".to_owned(), Box::new(line)));

@@ -293,15 +293,20 @@ AUTOMATA = {8: (5, 2), 64: (33, 10), 256: (166, 121)}
 
 
 def read_steps(parameters):
-    read_automaton(parameters)
+    sides = 1 if read_automaton(parameters)[0] == 1 else 2
     step, zigzag, levels = struct.unpack("<f", parameters.bytes(4))[0], parameters.varint(), parameters.varint()
     first = 4 * ((zigzag >> 1) ^ -(zigzag & 1))
+    spikes = []
+    if levels & 1:
+        levels -= 1
+        spikes = struct.unpack(f"<{(count := parameters.u8() + 1)}f", parameters.bytes(4 * count))
+        assert count <= 4 and all(map(math.isfinite, spikes)) and sorted(set(spikes)) == list(spikes)
     assert parameters.finished() and 2.0**-126 <= step < math.inf
     assert abs(first) <= 2**23 and levels >= 6 and levels % 2 == 0 and first + levels - 1 <= 2**23
 
     def value(_, code):
-        assert code < levels
-        return nearest_f32((first + code) * step)
+        assert code < levels + sides * len(spikes)
+        return nearest_f32((first + code) * step) if code < levels else spikes[(code - levels) // sides]
 
     return value, lambda _: math.inf
 
@@ -450,6 +455,13 @@ class Lanes:
             return sum(self.part(lane, min(16, width - shift)) << shift for shift in range(0, width, 16))
         return code << low | self.part(lane, low) if low else code
 
+    def pair(self, i, starts):
+        lane = i % len(self.x)
+        r = self.x[lane] % 4096
+        kind = max(k for k in range(4) if starts[k] <= r)
+        self.refill(lane, (starts[kind + 1] - starts[kind]) * (self.x[lane] // 4096) + r - starts[kind])
+        return kind & 1, kind >> 1
+
     def finish(self):
         assert all(state == 1 << 16 for state in self.x)
 
@@ -494,8 +506,8 @@ def density_sums(shape):
     return sums
 
 
-def density_table(sums, scale, side, centre, last):
-    width = max(1, last.bit_length())
+def density_table(sums, scale, side, middle, last, width):
+    centre, one_sided = middle
     h = min(max(scale, -256), 768)
     w = exp(-h / 32 * LN_2)
     low = min(max(h // 32 - 3, 0), 16, width - 1)
@@ -509,14 +521,15 @@ def density_table(sums, scale, side, centre, last):
         return cumulative(((x << low) - centre + side / 2 - 0.5) * w)
 
     number = (last >> low) + 1
-    total = end(number) - end(0)
+    least = centre >> low if one_sided else 0
+    total = end(number) - end(least)
 
     def share(x):
         return (end(x + 1) - end(x)) / total * 4096
 
     first = centre >> low
     after = first + 1
-    while first > 0 and share(first - 1) >= 0.5:
+    while first > least and share(first - 1) >= 0.5:
         first -= 1
     while after < number and share(after) >= 0.5:
         after += 1
@@ -557,11 +570,18 @@ def read_levels_of_groups(data, count):
 def read_contexts(parameters, side):
     states, count_of_lanes, period = read_automaton(parameters)
     last, groupings = parameters.varint(), parameters.u8()
-    sides, width = 1 if states == 1 else 2, max(1, last.bit_length())
-    assert last < 2**24
-    written, groupings = groupings >= 128, groupings & 127
-    parts, idle, classes = [], 0, 1
+    written, spiked, groupings = groupings >= 128, groupings & 64, groupings & 63
+    parts, idle, classes, spikes, distance = [], 0, 1, 0, None
     assert groupings <= 4
+    if spiked:
+        spikes, distance = parameters.varint() + 1, parameters.varint()
+        starts = [[0, *struct.unpack("<3H", parameters.bytes(6)), 4096] for _ in range(9)]
+        assert spikes <= 4 and 2 <= distance <= 4096 and all(a < b for row in starts for a, b in zip(row, row[1:]))
+    sides, width = 1 if states == 1 else 2, max(1, (last + spikes).bit_length())
+    assert last + spikes < 2**24
+    if spiked:
+        table_of_spikes = read_table(parameters)
+        assert table_of_spikes[1] == 4096 and table_of_spikes[3] == width
     if written:
         if groupings:
             classes = parameters.varint()
@@ -571,7 +591,8 @@ def read_contexts(parameters, side):
     else:
         shape, zigzag, centre = parameters.u8(), parameters.varint(), parameters.varint()
         scale = (zigzag >> 1) ^ -(zigzag & 1)
-        assert -1280 <= scale <= 768 and centre <= last
+        one_sided, shape = shape >= 16, shape & ~16
+        assert -1280 <= scale <= 768 and centre <= last and shape < 16
     if groupings:
         idle = parameters.varint()
     layouts = [(*read_groups(parameters), parameters.varint()) for _ in range(groupings)]
@@ -581,7 +602,7 @@ def read_contexts(parameters, side):
     assert found <= 64 and idle <= found and (found == classes or not written)
     if not written:
         sums = density_sums(shape)
-        tables = [density_table(sums, scale + 8 * k, d, centre, last) for k in range(found) for d in range(sides)]
+        tables = [density_table(sums, scale + 8 * k, d, (centre, one_sided), last, width) for k in range(found) for d in range(sides)]
     assert parameters.finished()
 
     def codes(first, data, count):
@@ -594,14 +615,22 @@ def read_contexts(parameters, side):
             return out
         assert mode == 0
         lanes, q, out = Lanes(stream, count_of_lanes), [0] * count_of_lanes, []
+        mask = []
         for i in range(count):
+            if spiked and i % 1024 == 0:
+                for at in range(i, min(i + 1024, count), 2):
+                    before, above = (
+                        sum(mask[j] for j in (at - back, at - back + 1) if j >= 0) for back in (2, distance)
+                    )
+                    mask += lanes.pair(at // 2, starts[3 * before + above])
             if period and (first + i) % period == 0:
                 q = [0] * count_of_lanes
             lane = i % count_of_lanes
             k = sum(levels[0 if run is None else (first + i) // run % n] for run, n, levels in parts)
-            still = k < idle or sides == 1
+            is_spike = spiked and mask[i]
+            still = k < idle or sides == 1 or is_spike
             d = 0 if still else q[lane] & 1
-            symbol = lanes.code(i, tables[k * sides + d])
+            symbol = lanes.code(i, table_of_spikes if is_spike else tables[k * sides + d])
             if not still:
                 a, b = AUTOMATA[states]
                 q[lane] = q[lane] >> 1 ^ (a if q[lane] & 1 else 0) ^ (b if symbol & 1 else 0)

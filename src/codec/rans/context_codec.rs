@@ -4,7 +4,8 @@ use super::{
     PACKED, Table, bits_of,
     context_stream::{BITS, ContextDecoder, Contexts, MOST_SYMBOL},
     levels::{packed_levels, side_bytes, unpacked_levels},
-    model::Model,
+    model::{Model, ONE_SIDED},
+    spike_mask::SpikeMask,
     split,
     stream::in_pieces,
 };
@@ -17,7 +18,7 @@ use crate::{
     error::{Error, Result, check_piece},
     groups::Groups,
     rates::{Prices, Rates},
-    wire::{Writer, zigzag},
+    wire::{Reader, Writer, zigzag},
 };
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -29,7 +30,7 @@ use core::marker::PhantomData;
 pub struct ContextRansCodec<C> {
     pub(super) contexts: Contexts,
     model: Model,
-    /// The largest symbol.
+    /// The largest symbol that is no spike.
     last: u32,
     code: PhantomData<C>,
 }
@@ -37,30 +38,79 @@ pub struct ContextRansCodec<C> {
 impl<C: Code> ContextRansCodec<C> {
     pub(crate) const TAG: u8 = 0x42;
 
-    /// With the tables of a model.
-    pub(crate) fn of_model(automaton: Automaton, classes: Classes, model: Model, last: u32) -> Result<Self> {
-        let count = classes.count() * automaton.sides();
-        let mut contexts = Self::empty(automaton, classes, model, last)?;
-        contexts.contexts.reserve(count);
-        // One after another, so that what is only needed to make them is gone before the next.
-        model.each_table(count, automaton.sides(), last, |table| contexts.contexts.push(table))?;
-        Ok(contexts)
+    /// With the tables of a model; those of spikes are known.
+    pub(crate) fn of_model(
+        automaton: Automaton,
+        classes: Classes,
+        spikes: Option<(SpikeMask, Table)>,
+        model: Model,
+        last: u32,
+    ) -> Result<Self> {
+        let mut codec = Self::empty(automaton, spikes, model, last)?;
+        codec.contexts.set_classes(classes);
+        codec.push_model()?;
+        Ok(codec)
     }
 
-    pub(super) fn of_tables(automaton: Automaton, classes: Classes, tables: Vec<Table>, last: u32) -> Result<Self> {
-        let mut contexts = Self::empty(automaton, classes, Model::Tables, last)?;
-        contexts.contexts.reserve(tables.len());
+    pub(super) fn of_tables(
+        automaton: Automaton,
+        classes: Classes,
+        spikes: Option<(SpikeMask, Table)>,
+        tables: Vec<Table>,
+        last: u32,
+    ) -> Result<Self> {
+        let mut codec = Self::empty(automaton, spikes, Model::Tables, last)?;
+        codec.contexts.set_classes(classes);
+        codec.contexts.reserve(tables.len());
         for table in tables {
-            contexts.contexts.push(table);
+            codec.contexts.push(table);
         }
-        Ok(contexts)
+        Ok(codec)
     }
 
-    /// Without tables.
-    fn empty(automaton: Automaton, classes: Classes, model: Model, last: u32) -> Result<Self> {
-        Self::check_last(automaton, last)?;
-        let contexts = Contexts::new(automaton, classes, bits_of(last));
+    /// With one class, and no tables but that of spikes.
+    fn empty(automaton: Automaton, spikes: Option<(SpikeMask, Table)>, model: Model, last: u32) -> Result<Self> {
+        let (mask, table) = spikes.unzip();
+        let top = last + mask.as_ref().map_or(0, |mask| mask.count);
+        Self::check_last(automaton, top)?;
+        let mut contexts = Contexts::new(automaton, mask, bits_of(top));
+        if let Some(table) = table {
+            contexts.push(table);
+            if automaton.sides() > 1 {
+                // Spikes have one side.
+                contexts.push(Table::of_none(top)?);
+            }
+        }
         Ok(Self { contexts, model, last, code: PhantomData })
+    }
+
+    /// The tables of all classes but that of spikes.
+    fn push_model(&mut self) -> Result<()> {
+        let width = bits_of(self.top());
+        let Self { contexts, model, last, .. } = self;
+        let sides = contexts.automaton.sides();
+        let count = contexts.classes.count() * sides - contexts.tables.len();
+        contexts.reserve(count);
+        // One after another, so that what is only needed to make them is gone before the next.
+        model.each_table((count, sides), (*last, width), |table| contexts.push(table))
+    }
+
+    /// The largest symbol.
+    fn top(&self) -> u32 {
+        self.last + self.contexts.mask.as_ref().map_or(0, |mask| mask.count)
+    }
+
+    /// The tables of all classes but that of spikes.
+    fn tables(&self) -> &[Table] {
+        let Contexts { automaton, classes, tables, .. } = &self.contexts;
+        &tables[classes.first() * automaton.sides()..]
+    }
+
+    fn write_spikes(&self, out: &mut Writer<'_>) {
+        if let Some(mask) = &self.contexts.mask {
+            mask.write(out);
+            self.contexts.tables[0].write(out);
+        }
     }
 
     /// Whether tables can be about so many symbols, and codes have room for them.
@@ -94,12 +144,14 @@ impl<C: Code> ContextRansCodec<C> {
 
     /// Bytes of tables, if they are written.
     pub(crate) fn table_bytes(&self) -> usize {
-        if self.model == Model::Tables { written_bytes(&self.contexts.tables) } else { 0 }
+        let mut spikes = Vec::new();
+        self.write_spikes(&mut Writer { bytes: &mut spikes });
+        spikes.len() + if self.model == Model::Tables { written_bytes(self.tables()) } else { 0 }
     }
 
     /// The packing of a stream, with the number of bits from its first byte.
     fn packing(&self, width: u8) -> Result<BitPack<C>> {
-        let most = bits_of(self.last) + self.contexts.automaton.side_bits();
+        let most = bits_of(self.top()) + self.contexts.automaton.side_bits();
         let width = if u32::from(width) > most { 0 } else { width };
         BitPack::new(width.into()).map_err(|_| Error::Corrupt { what: "width of packed codes", found: width.into() })
     }
@@ -109,12 +161,12 @@ impl<C: Code> ContextRansCodec<C> {
         self.contexts.classes.check(start, count)
     }
 
-    fn decoder<'a>(&'a self, mode: u8, start: usize, bytes: &'a [u8]) -> Result<ContextDecoder<'a>> {
+    fn decoder<'a>(&'a self, mode: u8, start: usize, count: usize, bytes: &'a [u8]) -> Result<ContextDecoder<'a>> {
         if mode != 0 {
             return Err(Error::Corrupt { what: "kind of a stream", found: mode.into() });
         }
         check_piece(start, 0, self.contexts.automaton.block())?;
-        ContextDecoder::new(&self.contexts, start, bytes)
+        ContextDecoder::new(&self.contexts, start, count, bytes)
     }
 }
 
@@ -122,7 +174,7 @@ impl<C: Code> Codec for ContextRansCodec<C> {
     type Code = C;
 
     fn max_encoded_len(&self, count: usize) -> usize {
-        let width = bits_of(self.last) + self.contexts.automaton.side_bits();
+        let width = bits_of(self.top()) + self.contexts.automaton.side_bits();
         BitPack::<C>::new(width).map_or(usize::MAX, |packing| packing.max_encoded_len(count).saturating_add(1))
     }
 
@@ -135,7 +187,7 @@ impl<C: Code> Codec for ContextRansCodec<C> {
         self.check(start, codes.len())?;
         let Contexts { automaton, classes, .. } = &self.contexts;
         // All that streams can hold, so that what was decoded can be encoded.
-        let level_count = 1_u64 << (bits_of(self.last) + automaton.side_bits());
+        let level_count = 1_u64 << (bits_of(self.top()) + automaton.side_bits());
         let used = codes.iter().fold(0, |used, code| code.to_u32() | used);
         if u64::from(used) >= level_count {
             let index = codes.iter().position(|code| u64::from(code.to_u32()) >= level_count).unwrap_or(0);
@@ -144,7 +196,8 @@ impl<C: Code> Codec for ContextRansCodec<C> {
         }
         // Codes that the automaton does not know are packed, as those that are larger without it.
         let known = start.is_multiple_of(automaton.block())
-            && Contexts::for_each(*automaton, classes, start, codes, |_, _, _| ()).is_ok();
+            && Contexts::for_each(*automaton, (classes, self.contexts.first_spike()), start, codes, |_, _, _| ())
+                .is_ok();
         let width = bits_of(used);
         let packing = self.packing(width as u8)?;
         let packed = 1 + packing.max_encoded_len(codes.len());
@@ -167,7 +220,7 @@ impl<C: Code> Codec for ContextRansCodec<C> {
         if mode & PACKED != 0 {
             return Ok(1 + self.packing(mode & !PACKED)?.decode_at(start, rest, codes)?);
         }
-        let mut decoder = self.decoder(mode, start, rest)?;
+        let mut decoder = self.decoder(mode, start, codes.len(), rest)?;
         decoder.decode(codes)?;
         Ok(1 + decoder.finish()?)
     }
@@ -185,7 +238,7 @@ impl<C: Code> Codec for ContextRansCodec<C> {
         if mode & PACKED != 0 {
             return Ok(1 + self.packing(mode & !PACKED)?.decode_pieces(start, rest, count, piece, sink)?);
         }
-        let mut decoder = self.decoder(mode, start, rest)?;
+        let mut decoder = self.decoder(mode, start, count, rest)?;
         in_pieces(count, piece, sink, |codes| decoder.decode(codes))?;
         Ok(1 + decoder.finish()?)
     }
@@ -203,19 +256,21 @@ impl<C: Code> Describe for ContextRansCodec<C> {
         out.stage(Self::TAG, |out| {
             self.contexts.automaton.write(out);
             out.varint(self.last.into());
-            out.u8(classes.parts().len() as u8 | u8::from(self.model == Model::Tables) << 7);
-            if let Model::Density { shape, scale, centre } = self.model {
-                out.u8(shape as u8);
+            let flags = u8::from(classes.has_spikes()) << 6 | u8::from(self.model == Model::Tables) << 7;
+            out.u8(classes.parts().len() as u8 | flags);
+            self.write_spikes(out);
+            if let Model::Density { shape, scale, centre, one_sided } = self.model {
+                out.u8(shape as u8 | if one_sided { ONE_SIDED } else { 0 });
                 out.varint(zigzag(scale.into()));
                 out.varint(centre.into());
             } else {
                 if !classes.parts().is_empty() {
-                    out.varint(classes.count() as u64);
+                    out.varint((classes.count() - classes.first()) as u64);
                 }
-                self.contexts.tables.iter().for_each(|table| table.write(out));
+                self.tables().iter().for_each(|table| table.write(out));
             }
             if !classes.parts().is_empty() {
-                out.varint(classes.idle() as u64);
+                out.varint((classes.idle() - classes.first()) as u64);
             }
             for ((groups, _), levels) in classes.parts().iter().zip(&levels) {
                 groups.write(out);
@@ -230,43 +285,8 @@ impl<C: Code> Describe for ContextRansCodec<C> {
 
 impl<C: Code> Restore for ContextRansCodec<C> {
     fn restore(stages: &mut Stages<'_>) -> Result<Self> {
-        let (automaton, last, model, mut contexts, idle, parts) =
-            stages.stage(Self::TAG, "an entropy coder with contexts", |bytes| {
-                let automaton = Automaton::read(bytes)?;
-                let last = bytes.varint()?;
-                let what = "largest symbol";
-                let last = u32::try_from(last).ok().filter(|&last| last < MOST_SYMBOL);
-                let last = last.ok_or(Error::Corrupt { what, found: u64::from(MOST_SYMBOL) })?;
-                let flags = bytes.u8()?;
-                let count = usize::from(flags & 0x7f);
-                let mut contexts = Contexts::new(automaton, Classes::default(), bits_of(last));
-                let model = if flags >> 7 == 0 {
-                    Model::read(bytes, last)?
-                } else {
-                    let classes = if count > 0 { bytes.size()? } else { 1 };
-                    if classes > MOST_CLASSES {
-                        return Err(Error::Corrupt { what: "classes of an entropy coder", found: classes as u64 });
-                    }
-                    contexts.reserve(classes * automaton.sides());
-                    for _ in 0..classes * automaton.sides() {
-                        let table = Table::read(bytes)?;
-                        if table.bits() != BITS || table.width() != bits_of(last) {
-                            return Err(Error::Corrupt { what: "width of a table", found: last.into() });
-                        }
-                        contexts.push(table);
-                    }
-                    Model::Tables
-                };
-                if count > MOST_PARTS {
-                    return Err(Error::Corrupt { what: "groupings", found: count as u64 });
-                }
-                let idle = if count > 0 { bytes.size()? } else { 0 };
-                let mut parts = Vec::with_capacity(count);
-                for _ in 0..count {
-                    parts.push((Groups::read(bytes)?, bytes.size()?));
-                }
-                Ok((automaton, last, model, contexts, idle, parts))
-            })?;
+        let read = stages.stage(Self::TAG, "an entropy coder with contexts", Self::read)?;
+        let (mut codec, idle, parts) = read;
         let mut levelled = Vec::with_capacity(parts.len());
         for (groups, len) in parts {
             let mut side = stages.side(len)?;
@@ -274,16 +294,63 @@ impl<C: Code> Restore for ContextRansCodec<C> {
         }
         let classes = Classes::new(levelled, idle)
             .map_err(|_| Error::Corrupt { what: "classes of an entropy coder", found: idle as u64 })?;
-        if model == Model::Tables {
-            if contexts.tables.len() != classes.count() * automaton.sides() {
-                let found = contexts.tables.len() as u64;
-                return Err(Error::Corrupt { what: "tables of an entropy coder", found });
-            }
-            Self::check_last(automaton, last)?;
-            contexts.classes = classes;
-            return Ok(Self { contexts, model, last, code: PhantomData });
+        codec.contexts.set_classes(classes);
+        if codec.model != Model::Tables {
+            codec.push_model()?;
         }
-        Self::of_model(automaton, classes, model, last)
+        let Contexts { automaton, classes, tables, .. } = &codec.contexts;
+        if tables.len() != classes.count() * automaton.sides() {
+            return Err(Error::Corrupt { what: "tables of an entropy coder", found: tables.len() as u64 });
+        }
+        Ok(codec)
+    }
+}
+
+/// Groups, and how many bytes their levels take.
+type Parts = Vec<(Groups, usize)>;
+
+impl<C: Code> ContextRansCodec<C> {
+    /// What stands before side information; tables of a density are still to be made. The number is that of idle classes.
+    fn read(bytes: &mut Reader<'_>) -> Result<(Self, usize, Parts)> {
+        let automaton = Automaton::read(bytes)?;
+        let last = bytes.varint()?;
+        let largest = |last: u64| u32::try_from(last).ok().filter(|&last| last < MOST_SYMBOL);
+        let corrupt = Error::Corrupt { what: "largest symbol", found: last };
+        let last = largest(last).ok_or(corrupt.clone())?;
+        let flags = bytes.u8()?;
+        let count = usize::from(flags & 0x3f);
+        if count > MOST_PARTS {
+            return Err(Error::Corrupt { what: "groupings", found: count as u64 });
+        }
+        let mask = if flags >> 6 & 1 == 1 { Some(SpikeMask::read(bytes, last)?) } else { None };
+        let top = u64::from(last) + mask.as_ref().map_or(0, |mask| mask.count.into());
+        let width = bits_of(largest(top).ok_or(corrupt)?);
+        let table = |bytes: &mut Reader<'_>| {
+            let table = Table::read(bytes)?;
+            if table.bits() != BITS || table.width() != width {
+                return Err(Error::Corrupt { what: "width of a table", found: table.width().into() });
+            }
+            Ok(table)
+        };
+        let spikes = mask.map(|mask| Ok((mask, table(bytes)?))).transpose()?;
+        let model = if flags >> 7 == 0 { Model::read(bytes, last)? } else { Model::Tables };
+        let mut codec = Self::empty(automaton, spikes, model, last)?;
+        if model == Model::Tables {
+            let classes = if count > 0 { bytes.size()? } else { 1 };
+            if classes > MOST_CLASSES {
+                return Err(Error::Corrupt { what: "classes of an entropy coder", found: classes as u64 });
+            }
+            codec.contexts.reserve(classes * automaton.sides());
+            for _ in 0..classes * automaton.sides() {
+                codec.contexts.push(table(bytes)?);
+            }
+        }
+        let idle = if count > 0 { bytes.size()? } else { 0 };
+        let mut parts = Vec::with_capacity(count);
+        for _ in 0..count {
+            parts.push((Groups::read(bytes)?, bytes.size()?));
+        }
+        Ok((codec, idle, parts))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The loops with more than one table: which one follows from the class of a value and from the codes before it.
 
 use super::{
+    spike_mask::{PIECE, SpikeFlags, SpikeMask},
     stream::{Back, LOW, WORD, finish, parts, read_states, refill},
     table::{Slot, Table},
 };
@@ -19,14 +20,14 @@ const LOW_SHIFT: u32 = 24;
 /// Bits of the sum of frequencies.
 pub(super) const BITS: u32 = 12;
 const MASK: u32 = (1 << BITS) - 1;
-/// Values whose classes are found at once: a multiple of all lanes.
-const PIECE: usize = 1024;
 
 /// Tables for all sides of all classes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Contexts {
     pub(super) automaton: Automaton,
     pub(super) classes: Classes,
+    /// Where spikes are, if there are some.
+    pub(super) mask: Option<SpikeMask>,
     pub(super) tables: Vec<Table>,
     /// Those of all tables, one after the other. Codes are symbols, with the number of their low bits from bit 24 on, or
     /// escapes.
@@ -37,8 +38,18 @@ pub(super) struct Contexts {
 
 impl Contexts {
     /// Without tables, which follow: one for each side of each class.
-    pub(super) fn new(automaton: Automaton, classes: Classes, width: u32) -> Self {
-        Self { automaton, classes, tables: Vec::new(), slots: Vec::new(), any_low: false, width }
+    pub(super) fn new(automaton: Automaton, mask: Option<SpikeMask>, width: u32) -> Self {
+        let classes = Classes::default();
+        Self { automaton, classes, mask, tables: Vec::new(), slots: Vec::new(), any_low: false, width }
+    }
+
+    pub(super) fn set_classes(&mut self, classes: Classes) {
+        self.classes = if self.mask.is_some() { classes.with_spikes() } else { classes };
+    }
+
+    /// Symbols from this on are those of spikes.
+    pub(super) fn first_spike(&self) -> u32 {
+        self.mask.as_ref().map_or(u32::MAX, |mask| mask.first)
     }
 
     /// Room for so many tables.
@@ -57,10 +68,11 @@ impl Contexts {
         self.tables.push(table);
     }
 
-    /// Calls `each(index, table)` for all codes, whose sides have to be those of the automaton.
+    /// Calls `each(index, table)` for all codes, whose sides have to be those of the automaton; symbols from `first_spike` on are
+    /// spikes.
     pub(super) fn for_each<C: Code>(
         automaton: Automaton,
-        classes: &Classes,
+        (classes, first_spike): (&Classes, u32),
         start: usize,
         codes: &[C],
         mut each: impl FnMut(usize, usize, u32),
@@ -77,9 +89,9 @@ impl Contexts {
                 if sides > 1 && (at + i).is_multiple_of(automaton.block()) {
                     walk = [0; LANES];
                 }
-                let class = usize::from(classed[i]);
                 let state = &mut walk[i % lanes];
                 let (side, symbol) = (code & automaton.side_bits(), code >> automaton.side_bits());
+                let class = if symbol >= first_spike { 0 } else { usize::from(classed[i]) };
                 if class < classes.idle() {
                     right &= side == 0;
                 } else {
@@ -98,18 +110,25 @@ impl Contexts {
     /// As for one table: bytes are at the end of `bytes` then.
     pub(super) fn encode_back<C: Code>(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Option<usize> {
         let (lanes, sides) = (self.automaton.lane_count(), self.automaton.sides());
-        let shift = self.automaton.side_bits();
+        let (shift, first_spike) = (self.automaton.side_bits(), self.first_spike());
         let len = bytes.len();
         let mut out = Back { at: len, bytes };
         let mut states = [LOW; LANES];
-        let mut classed = [0; PIECE];
+        let (mut classed, all) = ([0; PIECE], codes);
         for (piece, codes) in codes.chunks(PIECE).enumerate().rev() {
             self.classes.fill(start + piece * PIECE, &mut classed[..codes.len()]);
             for (i, code) in codes.iter().enumerate().rev() {
                 let code = code.to_u32();
                 let side = (code & shift) as usize;
-                let table = &self.tables[usize::from(classed[i]) * sides + side];
-                if !out.code(table, BITS, &mut states[i % lanes], code >> shift) {
+                let symbol = code >> shift;
+                let class = if symbol >= first_spike { 0 } else { usize::from(classed[i]) };
+                if !out.code(&self.tables[class * sides + side], BITS, &mut states[i % lanes], symbol) {
+                    return None;
+                }
+            }
+            if let Some(mask) = &self.mask {
+                let (from, is_spike) = (piece * PIECE, |i: usize| all[i].to_u32() >> shift >= first_spike);
+                if !mask.encode_back((from, from + codes.len()), is_spike, &mut states[..lanes], &mut out) {
                     return None;
                 }
             }
@@ -127,14 +146,18 @@ pub(super) struct ContextDecoder<'a> {
     /// The position of the next code, in the array and in the stream.
     start: usize,
     done: usize,
+    /// Codes in all.
+    count: usize,
+    flags: Option<SpikeFlags>,
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> ContextDecoder<'a> {
-    pub(super) fn new(contexts: &'a Contexts, start: usize, bytes: &'a [u8]) -> Result<Self> {
+    pub(super) fn new(contexts: &'a Contexts, start: usize, count: usize, bytes: &'a [u8]) -> Result<Self> {
         let (states, at) = read_states(bytes, contexts.automaton.lane_count())?;
-        Ok(Self { contexts, states, walk: [0; LANES], start, done: 0, bytes, at })
+        let flags = contexts.mask.as_ref().map(|_| SpikeFlags::new());
+        Ok(Self { contexts, states, walk: [0; LANES], start, done: 0, count, flags, bytes, at })
     }
 
     /// The next codes.
@@ -153,10 +176,22 @@ impl<'a> ContextDecoder<'a> {
                 }
                 len = len.min(block - position);
             }
+            let place = self.done % PIECE;
+            if let (Some(mask), Some(flags)) = (&self.contexts.mask, &mut self.flags) {
+                if place == 0 {
+                    let pairs = (self.done / 2, PIECE.min(self.count - self.done));
+                    let lanes = &mut self.states[..self.contexts.automaton.lane_count()];
+                    flags.decode(mask, pairs, lanes, (self.bytes, &mut self.at))?;
+                }
+                len = len.min(PIECE - place);
+            }
             let (piece, later) = rest.split_at_mut(len);
             rest = later;
             let classed = &mut classed[..len];
             self.contexts.classes.fill(self.start + self.done, classed);
+            if let Some(flags) = &self.flags {
+                flags.apply(place, classed);
+            }
             let rounds = if lane > 0 { 0 } else { len / LANES * LANES };
             let (rounds, tail) = piece.split_at_mut(rounds);
             self.all_lanes(rounds, classed)?;

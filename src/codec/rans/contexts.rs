@@ -6,8 +6,18 @@ use super::{
     context_stream::{BITS, Contexts},
     counts::Counts,
     model::Model,
+    spike_mask::{FARTHEST, NEAREST, SpikeMask},
 };
-use crate::{automaton::Automaton, calibrate, classes::Classes, code::Code, error::Result, fit::Fit, groups::Groups};
+use crate::{
+    automaton::Automaton,
+    calibrate,
+    classes::Classes,
+    code::Code,
+    error::{Error, Result},
+    fit::Fit,
+    groups::Groups,
+    spikes::MOST_SPIKES,
+};
 use alloc::vec::Vec;
 
 /// Settings of a static entropy coder with a table for each context: for codes whose spread depends on where they are, and
@@ -37,6 +47,8 @@ pub struct ContextRans {
     centre: Option<u32>,
     classes: Option<Classes>,
     written: bool,
+    /// How many, and how far before a value is the one above it.
+    spikes: Option<(u32, usize)>,
     /// A density whose shape is known to be near.
     like: Option<Model>,
 }
@@ -47,7 +59,7 @@ const FEW_CLASSES: usize = 4;
 impl ContextRans {
     /// For codes of this automaton, without groups.
     pub const fn new(automaton: Automaton) -> Self {
-        Self { automaton, groups: Vec::new(), centre: None, classes: None, written: false, like: None }
+        Self { automaton, groups: Vec::new(), centre: None, classes: None, written: false, spikes: None, like: None }
     }
 
     /// With tables of the codes themselves for any number of classes, where they are smaller with all that they take: for
@@ -71,6 +83,19 @@ impl ContextRans {
         Self { centre: Some(code), ..self }
     }
 
+    /// With a mask of where spikes are, whose codes are the last `count` (1 to 4): see [`Trellis::spikes`](crate::Trellis::spikes).
+    /// What lies before and above a value says how likely a spike is; `row` is the length of rows, 2 to 4,096, and 2 where
+    /// there are none. Fits need to know how many codes there can be ([`Fit::fit_below`]), as [`Coded`](crate::Coded) does.
+    pub fn spikes(self, count: usize, row: usize) -> Result<Self> {
+        if !(1..=MOST_SPIKES).contains(&count) {
+            return Err(Error::Setting { name: "spikes", value: count as f64, allowed: "1 to 4" });
+        }
+        if !(NEAREST..=FARTHEST).contains(&row) {
+            return Err(Error::Setting { name: "row", value: row as f64, allowed: "2 to 4096 values" });
+        }
+        Ok(Self { spikes: Some((count as u32, row)), ..self })
+    }
+
     /// Nearly the density of the codes.
     pub(crate) fn like(self, density: Model) -> Self {
         Self { like: Some(density), ..self }
@@ -83,41 +108,70 @@ impl ContextRans {
 
     pub(crate) fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32) -> Result<ContextFit<C>> {
         let automaton = self.automaton;
+        let (side_bits, sides) = (automaton.side_bits(), automaton.sides());
         let largest = codes.iter().fold(0, |largest, code| code.to_u32().max(largest));
-        let last = level_count.saturating_sub(1).max(largest) >> automaton.side_bits();
-        ContextRansCodec::<C>::check_last(automaton, last)?;
+        let top = level_count.saturating_sub(1).max(largest) >> side_bits;
+        ContextRansCodec::<C>::check_last(automaton, top)?;
+        let count = self.spikes.map_or(0, |(count, _)| count);
+        let Some(last) = top.checked_sub(count) else {
+            return Err(Error::Setting { name: "spikes", value: count.into(), allowed: "fewer than there are codes" });
+        };
+        let mask = self.spikes.map(|(count, row)| SpikeMask::even(last + 1, count, row));
+        let first_spike = if mask.is_some() { last + 1 } else { u32::MAX };
+        let others = codes.iter().map(|code| code.to_u32()).filter(|code| code >> side_bits < first_spike);
         let centre = self.centre.unwrap_or_else(|| {
-            let sum: u64 = codes.iter().map(|code| u64::from(code.to_u32())).sum();
-            (sum / codes.len().max(1) as u64) as u32
+            let (sum, count) = others.fold((0, 0), |(sum, count), code| (sum + u64::from(code), count + 1));
+            (sum / count.max(1)) as u32
         });
-        let centre = (centre >> automaton.side_bits()).min(last);
+        let centre = (centre >> side_bits).min(last);
         let classes = if let Some(classes) = &self.classes {
             classes.clone()
         } else {
-            let centre = f64::from(centre << automaton.side_bits());
-            let size = |code: &C| (f64::from(code.to_u32()) - centre) as f32;
+            let middle = f64::from(centre << side_bits);
+            let size = |code: &C| {
+                let code = code.to_u32();
+                if code >> side_bits < first_spike { (f64::from(code) - middle) as f32 } else { f32::INFINITY }
+            };
             let far: Vec<f32> = if self.groups.is_empty() { Vec::new() } else { codes.iter().map(size).collect() };
-            calibrate::classes(&self.groups, &far)?
+            calibrate::classes(&self.groups, &far, f32::is_infinite)?
         };
-        let mut counts = Counts::new(classes.count() * automaton.sides(), centre, last);
-        Contexts::for_each(automaton, &classes, 0, codes, |_, table, symbol| counts.add(table, symbol))?;
-        let pairs: Vec<_> = (0..classes.count() * automaton.sides()).map(|table| counts.pairs(table)).collect();
-        let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last, self.like)?;
+        let classes = if mask.is_some() { classes.with_spikes() } else { classes };
+        let (first, tables) = (classes.first() * sides, classes.count() * sides);
+        let mut counts = Counts::new(tables, centre, last);
+        let mut spikes = [0; MOST_SPIKES];
+        Contexts::for_each(automaton, (&classes, first_spike), 0, codes, |_, table, symbol| {
+            if symbol < first_spike {
+                counts.add(table, symbol);
+            } else {
+                spikes[(symbol - first_spike) as usize % MOST_SPIKES] += 1;
+            }
+        })?;
+        let pairs: Vec<_> = (first..tables).map(|table| counts.pairs(table)).collect();
+        let width = bits_of(top);
+        let (mut spike_bits, mut spiked) = (0.0, None);
+        if let Some(mask) = mask {
+            let (mask, bits) = mask.fit(codes.len(), |i| codes[i].to_u32() >> side_bits >= first_spike);
+            let pairs: Vec<_> = (first_spike..).zip(spikes).filter(|&(_, count)| count > 0).collect();
+            let table = Table::of_bits(&pairs, width, BITS)?;
+            spike_bits = bits + table.cost(&pairs);
+            spiked = Some((mask, table));
+        }
+        let (density, bits) = Model::nearest(&pairs, sides, centre, last, self.like)?;
         // What rounding to frequencies adds.
         let bits = bits + 0.002 * codes.len() as f64;
-        if self.written || classes.count() <= FEW_CLASSES {
-            let width = bits_of(last);
+        if self.written || classes.count() - classes.first() <= FEW_CLASSES {
             let tables: Vec<Table> =
                 pairs.iter().map(|pairs| Table::of_bits(pairs, width, BITS)).collect::<Result<_>>()?;
             let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
             if own + 8.0 * written_bytes(&tables) as f64 <= bits {
-                let codec = ContextRansCodec::of_tables(automaton, classes, tables, last)?;
-                return Ok(ContextFit { codec, density, bits: own });
+                let codec = ContextRansCodec::of_tables(automaton, classes, spiked, tables, last)?;
+                return Ok(ContextFit { codec, density, bits: own + spike_bits });
             }
         }
-        let codec = ContextRansCodec::of_model(automaton, classes, density, last)?;
-        let bits = codec.contexts.tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
-        Ok(ContextFit { codec, density, bits })
+        let codec = ContextRansCodec::of_model(automaton, classes, spiked, density, last)?;
+        let tables = codec.contexts.tables[first..].iter();
+        let bits: f64 = tables.zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
+        Ok(ContextFit { codec, density, bits: bits + spike_bits })
     }
 }
 

@@ -107,7 +107,11 @@ impl Cumulative {
         let least = total * 1e-7;
         let mut sum = 0.0;
         for (position, count) in symbols {
-            let mass = self.below((position + 0.5) * unit) - self.below((position - 0.5) * unit);
+            let mass = if position < ends.0 {
+                0.0
+            } else {
+                self.below((position + 0.5) * unit) - self.below((position - 0.5) * unit)
+            };
             sum += count as f64 * (ln(total) - ln(mass.max(least).max(f64::MIN_POSITIVE)));
         }
         sum / LN_2
@@ -115,21 +119,27 @@ impl Cumulative {
 
     /// The table of symbols up to `last` of one side, if the level 0 is symbol `centre` of side 0 and the scale is
     /// `2^(scale / 32)` symbols.
-    pub(crate) fn table(&self, scale: i32, half: f64, centre: u32, last: u32) -> Result<Table> {
-        let width = super::bits_of(last);
+    pub(super) fn table(
+        &self,
+        scale: i32,
+        half: f64,
+        (centre, one_sided): (u32, bool),
+        (last, width): (u32, u32),
+    ) -> Result<Table> {
         // Wide densities are about codes without their lowest bits.
         let low = ((scale / FINE - 3).max(0) as u32).min(width.saturating_sub(1)).min(super::table::MOST_LOW);
         let unit = exp(-f64::from(scale) / f64::from(FINE) * LN_2);
         // The lower end of symbols that start with `high`.
         let edge = |high: u64| self.below(((high << low) as f64 - f64::from(centre) + half - 0.5) * unit);
         let end = (u64::from(last) >> low) + 1;
-        let bottom = edge(0);
+        let middle = u64::from(centre >> low).min(end - 1);
+        let lowest = if one_sided { middle } else { 0 };
+        let bottom = edge(lowest);
         let total = (edge(end) - bottom).max(f64::MIN_POSITIVE);
         let share = |high: u64| (edge(high + 1) - edge(high)) / total * WHOLE;
-        let middle = u64::from(centre >> low).min(end - 1);
         let (mut from, mut to) = (middle, middle + 1);
         // Densities reach 24 scales, and a scale is less than 16 symbols wide, or there are at most 256 of them.
-        while from > 0 && share(from - 1) >= 0.5 {
+        while from > lowest && share(from - 1) >= 0.5 {
             from -= 1;
         }
         while to < end && share(to) >= 0.5 {

@@ -9,6 +9,7 @@ mod levels;
 mod model;
 mod normalize;
 mod plan;
+mod spike_mask;
 mod stream;
 mod table;
 
@@ -16,6 +17,7 @@ pub use context_codec::ContextRansCodec;
 pub use contexts::ContextRans;
 pub(crate) use levels::side_bytes;
 pub(crate) use model::Model;
+pub(crate) use spike_mask::SpikeMask;
 pub use table::Table;
 
 use super::{BitPack, Codec, take};

@@ -17,45 +17,55 @@ use core::f64::consts::LN_2;
 pub(crate) enum Model {
     /// They are written.
     Tables,
-    /// They follow from a shape, the scale of the first class in steps of 1/32 octave of a symbol, and the symbol of level 0.
-    Density { shape: usize, scale: i32, centre: u32 },
+    /// They follow from a shape, the scale of the first class in steps of 1/32 octave of a symbol, and the symbol of level 0,
+    /// below which there is nothing if there is one side only.
+    Density { shape: usize, scale: i32, centre: u32, one_sided: bool },
 }
+
+/// Of the byte that has the shape.
+pub(super) const ONE_SIDED: u8 = 1 << 4;
 
 /// Symbols of a table, and how often they occur.
 type Pairs = Vec<(u32, u64)>;
 
 impl Model {
-    /// The Gaussian one, with a scale in octaves of a symbol.
-    pub(crate) fn gaussian(octaves: f64, centre: u32) -> Self {
-        Self::Density { shape: GAUSSIAN, scale: 0, centre }.rescaled(octaves, centre)
+    /// The Gaussian one, or half of it, with a scale in octaves of a symbol.
+    pub(crate) fn gaussian(octaves: f64, centre: u32, one_sided: bool) -> Self {
+        Self::Density { shape: GAUSSIAN, scale: 0, centre, one_sided }.rescaled(octaves, centre)
     }
 
     /// Wider by so many octaves.
     pub(crate) fn rescaled(self, octaves: f64, centre: u32) -> Self {
-        let Self::Density { shape, scale, .. } = self else { return self };
+        let Self::Density { shape, scale, one_sided, .. } = self else { return self };
         let more = (octaves * f64::from(FINE)).clamp(-1e6, 1e6) as i32;
-        Self::Density { shape, scale: (scale + more).clamp(*SCALES.start(), *SCALES.end()), centre }
+        Self::Density { shape, scale: (scale + more).clamp(*SCALES.start(), *SCALES.end()), centre, one_sided }
     }
 
-    /// The first `count` tables, `sides` for each class.
-    pub(super) fn each_table(&self, count: usize, sides: usize, last: u32, mut each: impl FnMut(Table)) -> Result<()> {
-        let Self::Density { shape, scale, centre } = *self else { return Ok(()) };
+    /// The first `count` tables, `sides` for each class: of symbols up to the last one, with escapes of so many bits.
+    pub(super) fn each_table(
+        &self,
+        (count, sides): (usize, usize),
+        last_and_width: (u32, u32),
+        mut each: impl FnMut(Table),
+    ) -> Result<()> {
+        let Self::Density { shape, scale, centre, one_sided } = *self else { return Ok(()) };
         let sums = Cumulative::new(shape)?;
         for table in 0..count {
             let scale = (scale + (table / sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
-            each(sums.table(scale, (table % sides) as f64 * 0.5, centre, last)?);
+            each(sums.table(scale, (table % sides) as f64 * 0.5, (centre, one_sided), last_and_width)?);
         }
         Ok(())
     }
 
     pub(super) fn read(bytes: &mut Reader<'_>, last: u32) -> Result<Self> {
-        let (shape, scale, centre) = (bytes.u8()?, bytes.varint()?, bytes.varint()?);
+        let (kind, scale, centre) = (bytes.u8()?, bytes.varint()?, bytes.varint()?);
+        let (shape, one_sided) = (kind & !ONE_SIDED, kind & ONE_SIDED != 0);
         let wide = unzigzag(scale);
         let found = i32::try_from(wide).ok().filter(|scale| SCALES.contains(scale));
         let Some(scale) = found.filter(|_| centre <= u64::from(last)) else {
             return Err(Error::Corrupt { what: "scale of a density", found: scale });
         };
-        Ok(Self::Density { shape: shape.into(), scale, centre: centre as u32 })
+        Ok(Self::Density { shape: shape.into(), scale, centre: centre as u32, one_sided })
     }
 
     /// The density that takes the fewest bits for these symbols, and how many; `like` is one whose shape was best for symbols
@@ -67,30 +77,16 @@ impl Model {
         last: u32,
         like: Option<Self>,
     ) -> Result<(Self, f64)> {
-        let search = Search { pairs, sides, centre, last };
-        // Shapes are in an order, so that a better one is near: first coarsely, then finely.
-        let (shape, strides): (_, &[usize]) = match like {
-            Some(Self::Density { shape, .. }) => (shape, &[1]),
-            _ => (GAUSSIAN, &[4, 2, 1]),
-        };
-        let mut best = search.best_scale(shape, search.scale())?;
-        for &stride in strides {
-            for lighter in [false, true] {
-                loop {
-                    let shape = if lighter { best.0 + stride } else { best.0.wrapping_sub(stride) };
-                    if shape >= SHAPE_COUNT {
-                        break;
-                    }
-                    let other = search.best_scale(shape, best.1)?;
-                    if other.2 >= best.2 {
-                        break;
-                    }
-                    best = other;
-                }
-            }
+        let mut search = Search { pairs, sides, centre, last, one_sided: false };
+        // Where little is below level 0, the density may as well end there.
+        let (below, all) = search.below();
+        if below * 16 > all {
+            return search.nearest(like);
         }
-        let (shape, scale, bits) = best;
-        Ok((Self::Density { shape, scale, centre }, bits))
+        let both = search.nearest(like)?;
+        search.one_sided = true;
+        let one = search.nearest(Some(both.0))?;
+        Ok(if one.1 < both.1 { one } else { both })
     }
 }
 
@@ -99,9 +95,46 @@ struct Search<'a> {
     sides: usize,
     centre: u32,
     last: u32,
+    one_sided: bool,
 }
 
 impl Search<'_> {
+    fn nearest(&self, like: Option<Model>) -> Result<(Model, f64)> {
+        // Shapes are in an order, so that a better one is near: first coarsely, then finely.
+        let (shape, strides): (_, &[usize]) = match like {
+            Some(Model::Density { shape, .. }) => (shape, &[1]),
+            _ => (GAUSSIAN, &[4, 2, 1]),
+        };
+        let mut best = self.best_scale(shape, self.scale())?;
+        for &stride in strides {
+            for lighter in [false, true] {
+                loop {
+                    let shape = if lighter { best.0 + stride } else { best.0.wrapping_sub(stride) };
+                    if shape >= SHAPE_COUNT {
+                        break;
+                    }
+                    let other = self.best_scale(shape, best.1)?;
+                    if other.2 >= best.2 {
+                        break;
+                    }
+                    best = other;
+                }
+            }
+        }
+        let (shape, scale, bits) = best;
+        Ok((Model::Density { shape, scale, centre: self.centre, one_sided: self.one_sided }, bits))
+    }
+
+    /// How many symbols are below level 0, and how many there are.
+    fn below(&self) -> (u64, u64) {
+        let (mut below, mut all) = (0, 0);
+        for &(symbol, count) in self.pairs.iter().flatten() {
+            below += if symbol < self.centre { count } else { 0 };
+            all += count;
+        }
+        (below, all)
+    }
+
     /// The distance of a symbol from level 0, in symbols.
     fn position(&self, table: usize, symbol: u32) -> f64 {
         f64::from(symbol) - f64::from(self.centre) + (table % self.sides) as f64 * 0.5
@@ -155,8 +188,9 @@ impl Search<'_> {
             let scale = (scale + (table / self.sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
             let symbols = pairs.iter().map(|&(symbol, count)| (self.position(table, symbol), count));
             let half = (table % self.sides) as f64 * 0.5;
-            let ends =
-                (half - 0.5 - f64::from(self.centre), half + 0.5 + f64::from(self.last) - f64::from(self.centre));
+            let centre = f64::from(self.centre);
+            let low = if self.one_sided { 0.0 } else { -centre };
+            let ends = (half - 0.5 + low, half + 0.5 + f64::from(self.last) - centre);
             bits += sums.bits(scale, symbols, ends);
         }
         bits

@@ -1,6 +1,6 @@
 //! The loops: codes to words of 16 bits and back, in interleaved lanes.
 
-use super::table::Table;
+use super::table::{Symbol, Table};
 use crate::{
     code::Code,
     error::{Error, Result},
@@ -65,6 +65,12 @@ impl Back<'_> {
                 return false;
             }
         }
+        self.symbol(symbol, bits, x)
+    }
+
+    /// A symbol of frequencies that sum to `2^bits`.
+    #[inline(always)]
+    pub(super) fn symbol(&mut self, symbol: Symbol, bits: u32, x: &mut u32) -> bool {
         // The product is 2^32 if there is no other symbol.
         if u64::from(*x) >= u64::from(symbol.frequency) << (32 - bits) {
             if !self.word(*x) {

@@ -30,7 +30,7 @@ pub(super) struct Symbol {
 }
 
 impl Symbol {
-    fn new(first: u32, frequency: u32) -> Self {
+    pub(super) fn new(first: u32, frequency: u32) -> Self {
         // The quotient of a frequency of 1 is one short, which `put` makes up for.
         let reciprocal = u64::MAX / u64::from(frequency.max(1));
         Self { reciprocal: reciprocal.saturating_add(u64::from(frequency > 1)), first, frequency }
@@ -228,6 +228,11 @@ impl Table {
         check_width(width)?;
         let best = Plan::cheapest_of(pairs, width, &[bits]);
         Ok(Self::new(best.bits, width, best.low, best.symbols))
+    }
+
+    /// For no symbols yet, of those up to `last`: all are escaped.
+    pub(crate) fn of_none(last: u32) -> Result<Self> {
+        Self::from_frequencies(12, super::bits_of(last), 0, Vec::new())
     }
 
     /// What each symbol costs.
