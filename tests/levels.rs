@@ -4,7 +4,7 @@ mod common;
 
 use common::{codecs, data_sets, gaussian, quantizers};
 use fewbits::{
-    CodecExt, Hadamard, QuantizerExt, Result, Seed, TransformExt,
+    BitPack, Code, CodecExt, Hadamard, QuantizerExt, Result, Seed, TransformExt,
     simd::{Level, limit},
 };
 use std::fmt::Debug;
@@ -41,6 +41,40 @@ fn hadamard() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn packed<C: Code>() -> Result<()> {
+    for width in 1..=C::BITS {
+        let codec = BitPack::<C>::new(width)?;
+        let codecs = [Some(codec), codec.high_first().ok()];
+        // All that fill a vector and less, and some that are more than a piece.
+        for (len, codec) in
+            (0..200).chain([255, 256, 1_021, 1_300, 8_200, 20_003]).flat_map(|len| codecs.map(|k| (len, k)))
+        {
+            let Some(codec) = codec else { continue };
+            let random = |i| Seed::new(5).derive(i).get() as u32 >> (32 - width);
+            let mut codes: Vec<C> = (0..len).map(|i| C::from_u32(random(i))).collect();
+            let bytes = codec.encode(&codes)?;
+            assert_eq!(codec.decode(&bytes, codes.len())?, codes);
+            same_at_each_level(&format!("bytes of {len} codes of {width} bits"), || codec.encode(&codes));
+            same_at_each_level(&format!("{len} codes of {width} bits"), || codec.decode(&bytes, codes.len()));
+            let foul: Vec<u8> = bytes.iter().map(|_| 0xff).collect();
+            same_at_each_level("codes of foul pads", || codec.decode(&foul, codes.len()));
+            if let (true, Some(last)) = (width < C::BITS, codes.last_mut()) {
+                *last = C::from_u32(1 << width);
+                assert!(codec.encode(&codes).is_err());
+                same_at_each_level("errors of wide codes", || codec.encode(&codes));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn bit_packing() -> Result<()> {
+    packed::<u8>()?;
+    packed::<u16>()?;
+    packed::<u32>()
 }
 
 #[test]
