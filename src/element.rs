@@ -3,6 +3,7 @@
 use crate::{
     dtype::DType,
     error::{Error, Result, same_length},
+    kernel::finite::all_finite,
 };
 use alloc::{vec, vec::Vec};
 use core::fmt::{Debug, Display};
@@ -255,10 +256,8 @@ fn swap_on_big_endian<T>(bytes: &mut [u8]) {
 
 /// The one check for NaN and infinities. `start` is the position of the first value.
 pub(crate) fn check_finite(values: &[f32], start: usize) -> Result<()> {
-    // Reduce first, look for the culprit after: an early exit would keep the loop scalar. One more than an exponent of
-    // all ones carries into the sign bit, which is cleared before.
-    let carries = values.iter().fold(0, |carries, x| carries | ((x.to_bits() & 0x7fff_ffff) + 0x0080_0000));
-    if carries >> 31 == 0 {
+    // Reduce first, look for the culprit after: an early exit would keep the loop scalar.
+    if all_finite(values) {
         return Ok(());
     }
     let index = values.iter().position(|x| !x.is_finite()).unwrap_or(0);

@@ -4,7 +4,7 @@ mod common;
 
 use common::{codecs, data_sets, gaussian, quantizers};
 use fewbits::{
-    BitPack, Code, CodecExt, Hadamard, QuantizerExt, Result, Seed, TransformExt,
+    BitPack, Code, CodecExt, Hadamard, QuantizerExt, Result, Seed, Transform, TransformExt,
     simd::{Level, limit},
 };
 use std::fmt::Debug;
@@ -34,7 +34,7 @@ fn hadamard() -> Result<()> {
     let values = gaussian(10_000, 1);
     for block in [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096] {
         let transform = Hadamard::new(block, Seed::new(1))?;
-        for len in [block, 9_999, 1] {
+        for len in [block, 10_000, 9_999, 191, 1] {
             let what = format!("coefficients of {len} values in blocks of {block}");
             same_at_each_level(&what, || transform.forward(&values[..len]).map(|x| bits(&x)));
             same_at_each_level(&what, || transform.inverse(&values[..len], len).map(|x| bits(&x)));
@@ -75,6 +75,47 @@ fn bit_packing() -> Result<()> {
     packed::<u8>()?;
     packed::<u16>()?;
     packed::<u32>()
+}
+
+/// Positions that are no multiples of 64, and values at the ends of their type, where sums leave it.
+#[test]
+fn hadamard_anywhere() -> Result<()> {
+    for block in [2, 8, 16, 32, 128, 1024] {
+        let transform = Hadamard::new(block, Seed::new(7))?;
+        for start in [block, 3 * block, 65 * block] {
+            for huge in [false, true] {
+                let scale = if huge { 1e38 } else { 1e-41 };
+                let values: Vec<f32> = gaussian(5_000, 2).iter().map(|x| x * scale).collect();
+                let what = format!("coefficients from {start} on in blocks of {block}");
+                let mut out = vec![0.0; values.len()];
+                let forward = |out: &mut [f32]| transform.forward_at(start, &values, out).map(|()| bits(out));
+                same_at_each_level(&what, || forward(&mut vec![0.0; values.len()]));
+                same_at_each_level(&format!("errors of {what}"), || transform.forward(&values).err());
+                forward(&mut out)?;
+                same_at_each_level(&format!("values of {what}"), || {
+                    transform.inverse(&out, out.len()).map(|x| bits(&x))
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn values_that_are_not_finite() -> Result<()> {
+    let transform = Hadamard::new(64, Seed::new(7))?;
+    for len in [1, 15, 64, 1_000] {
+        for at in [0, len / 2, len - 1] {
+            for foul in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -f32::NAN, f32::from_bits(0x7f80_0001)] {
+                let mut values = gaussian(len, 4);
+                values[at] = foul;
+                assert!(transform.forward(&values).is_err());
+                same_at_each_level("errors", || transform.forward(&values).map(|x| bits(&x)));
+                same_at_each_level("values", || transform.inverse(&values, len).map(|x| bits(&x)));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(crate) mod covariance;
 pub(crate) mod cosines;
 pub(crate) mod exp;
 pub(crate) mod extrema;
+pub(crate) mod finite;
 pub(crate) mod hadamard;
 pub(crate) mod level;
 pub(crate) mod order;
