@@ -15,6 +15,7 @@ pub(crate) mod exp;
 pub(crate) mod extrema;
 pub(crate) mod finite;
 pub(crate) mod hadamard;
+pub(crate) mod half;
 pub(crate) mod level;
 pub(crate) mod order;
 pub(crate) mod scale;

@@ -27,6 +27,7 @@ vectors! {
     "sse2" load_u8x16 store_u8x16 [u8; 16] __m128i: _mm_loadu_si128 _mm_storeu_si128;
     "sse2" load_u16x8 store_u16x8 [u16; 8] __m128i: _mm_loadu_si128 _mm_storeu_si128;
     "avx" load_u8x32 store_u8x32 [u8; 32] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
+    "avx" load_u16x16 store_u16x16 [u16; 16] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "avx512f" load_u8x64 store_u8x64 [u8; 64] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
     "avx" load_f32x8 store_f32x8 [f32; 8] __m256: _mm256_loadu_ps _mm256_storeu_ps;
     "avx512f" load_f32x16 store_f32x16 [f32; 16] __m512: _mm512_loadu_ps _mm512_storeu_ps;
