@@ -4,7 +4,7 @@ mod common;
 
 use common::{codecs, data_sets, gaussian, quantizers};
 use fewbits::{
-    BitPack, Code, CodecExt, Hadamard, QuantizerExt, Result, Seed, Transform, TransformExt,
+    BitPack, Code, CodecExt, ErrorStats, Hadamard, QuantizerExt, Result, Seed, Transform, TransformExt,
     simd::{Level, limit},
 };
 use std::fmt::Debug;
@@ -116,6 +116,34 @@ fn values_that_are_not_finite() -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn error_stats() {
+    for len in [0, 1, 7, 8, 9, 15, 16, 31, 100, 1_024, 1_031, 5_000] {
+        let x = gaussian(len, 8);
+        let errors = gaussian(len, 9);
+        let of = |error: f32| -> Vec<f32> { x.iter().zip(&errors).map(|(x, e)| x + error * e).collect() };
+        let zeros = |x: &[f32]| -> Vec<f32> { x.iter().map(|x| if x.abs() < 0.3 { 0.0 * x } else { *x }).collect() };
+        let foul = |x: &[f32]| -> Vec<f32> { x.iter().map(|x| if *x > 2.0 { f32::NAN } else { 3e38 * x }).collect() };
+        let growing: Vec<f32> = x.iter().enumerate().map(|(i, x)| x * (1.0 + i as f32 / 1e4)).collect();
+        let tiny: Vec<f32> = x.iter().map(|x| x * 1e-43).collect();
+        let pairs = [
+            (x.clone(), of(0.01)),
+            (zeros(&x), of(0.01)),
+            (zeros(&x), zeros(&of(0.1))),
+            (foul(&x), of(1.0)),
+            (x.clone(), foul(&of(0.1))),
+            (x.clone(), growing),
+            (tiny, of(0.0)),
+            (vec![-0.0; len], vec![0.0; len]),
+            (x.clone(), x.clone()),
+        ];
+        for (i, (original, restored)) in pairs.iter().enumerate() {
+            let measured = || format!("{:?}", ErrorStats::measure(original, restored));
+            same_at_each_level(&format!("statistics of {len} pairs, case {i}"), measured);
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(crate) mod hadamard;
 pub(crate) mod half;
 pub(crate) mod level;
 pub(crate) mod order;
+pub(crate) mod pairs;
 pub(crate) mod scale;
 pub(crate) mod sums;
 pub(crate) mod trellis;

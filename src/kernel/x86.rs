@@ -8,6 +8,7 @@ macro_rules! vectors {
     ($($feature:literal $load:ident $store:ident [$item:ty; $lanes:literal] $vector:ident: $loadu:ident $storeu:ident;)+) => {$(
         #[target_feature(enable = $feature)]
         #[inline]
+        #[allow(dead_code, reason = "some vectors go one way only")]
         pub(crate) fn $load(from: &[$item; $lanes]) -> $vector {
             // SAFETY: the array is as long as the vector, and no alignment is asked for.
             unsafe { $loadu(from.as_ptr().cast()) }
@@ -30,6 +31,8 @@ vectors! {
     "avx" load_u16x16 store_u16x16 [u16; 16] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "avx512f" load_u8x64 store_u8x64 [u8; 64] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
     "avx" load_f32x8 store_f32x8 [f32; 8] __m256: _mm256_loadu_ps _mm256_storeu_ps;
+    "avx" load_f64x4 store_f64x4 [f64; 4] __m256d: _mm256_loadu_pd _mm256_storeu_pd;
+    "avx512f" load_f64x8 store_f64x8 [f64; 8] __m512d: _mm512_loadu_pd _mm512_storeu_pd;
     "avx512f" load_f32x16 store_f32x16 [f32; 16] __m512: _mm512_loadu_ps _mm512_storeu_ps;
 }
 
