@@ -3,6 +3,10 @@
 use crate::{
     dtype::DType,
     error::{Error, Result, same_length},
+    kernel::{
+        finite::all_finite,
+        half::{narrow_bf16, narrow_f16, widen_bf16, widen_f16},
+    },
 };
 use alloc::{vec, vec::Vec};
 use core::fmt::{Debug, Display};
@@ -169,19 +173,19 @@ impl Element for f32 {
 }
 
 macro_rules! half_element {
-    ($element:ident, $variant:ident, $max:expr) => {
+    ($element:ident, $variant:ident, $max:expr, $widen:ident, $narrow:ident) => {
         impl sealed::Sealed for $element {}
         impl Element for $element {
             const DTYPE: DType = DType::$variant;
             const MAX: f32 = $max;
             fn widen_into(values: &[$element], out: &mut [f32]) -> Result<()> {
                 same_length("out", values.len(), out.len())?;
-                values.convert_to_f32_slice(out);
+                $widen(values, out);
                 Ok(())
             }
             fn narrow_into(values: &[f32], out: &mut [$element]) -> Result<()> {
                 same_length("out", values.len(), out.len())?;
-                out.convert_from_f32_slice(values);
+                $narrow(values, out);
                 Ok(())
             }
             fn erase(values: &[$element]) -> Values<'_> {
@@ -203,8 +207,8 @@ macro_rules! half_element {
         }
     };
 }
-half_element!(f16, F16, 65504.0);
-half_element!(bf16, Bf16, f32::from_bits(0x7f7f_0000));
+half_element!(f16, F16, 65504.0, widen_f16, narrow_f16);
+half_element!(bf16, Bf16, f32::from_bits(0x7f7f_0000), widen_bf16, narrow_bf16);
 
 /// Reads little-endian values from bytes of any alignment, as they stand in a safetensors or raw file.
 ///
@@ -255,10 +259,8 @@ fn swap_on_big_endian<T>(bytes: &mut [u8]) {
 
 /// The one check for NaN and infinities. `start` is the position of the first value.
 pub(crate) fn check_finite(values: &[f32], start: usize) -> Result<()> {
-    // Reduce first, look for the culprit after: an early exit would keep the loop scalar. One more than an exponent of
-    // all ones carries into the sign bit, which is cleared before.
-    let carries = values.iter().fold(0, |carries, x| carries | ((x.to_bits() & 0x7fff_ffff) + 0x0080_0000));
-    if carries >> 31 == 0 {
+    // Reduce first, look for the culprit after: an early exit would keep the loop scalar.
+    if all_finite(values) {
         return Ok(());
     }
     let index = values.iter().position(|x| !x.is_finite()).unwrap_or(0);

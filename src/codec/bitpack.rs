@@ -135,14 +135,13 @@ impl<C: Code> Codec for BitPack<C> {
         let needed = self.len(codes.len());
         let actual = bytes.len();
         let out = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
-        let used = codes.iter().fold(0, |used, code| used | code.to_u32());
+        let used = bits::pack(self.width, codes, out);
         if u64::from(used) >> self.width != 0 {
             let fits = |code: &C| u64::from(code.to_u32()) >> self.width == 0;
             let index = codes.iter().position(|code| !fits(code)).unwrap_or(0);
             let code = codes[index].to_u32();
             return Err(Error::Code { index: start.saturating_add(index), code, level_count: 1 << self.width });
         }
-        bits::pack(self.width, codes, out);
         if self.high_first {
             self.turn(out);
         }

@@ -25,10 +25,13 @@ pub(crate) fn sums<const N: usize>(x: &[f32], y: &[f32], terms: impl Fn(f32, f32
             sum[lane] = term;
         }
     }
-    core::array::from_fn(|sum| {
-        let s: [f64; LANES] = core::array::from_fn(|lane| lanes[sum][lane] + last[sum][lane]);
-        ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
-    })
+    core::array::from_fn(|sum| total(core::array::from_fn(|lane| lanes[sum][lane] + last[sum][lane])))
+}
+
+/// The sum of lanes, pairwise.
+#[inline(always)]
+pub(crate) fn total(s: [f64; LANES]) -> f64 {
+    ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
 }
 
 /// The largest `size` of a finite pair, 0 at least.

@@ -4,10 +4,7 @@ use super::moments::Moments;
 use crate::{
     element::{Element, check_finite},
     error::{Result, same_length},
-    kernel::{
-        extrema,
-        sums::{largest, sums},
-    },
+    kernel::pairs::{self, error},
 };
 use num_traits::Float;
 
@@ -113,23 +110,21 @@ impl ErrorStats {
         *self = self.merge(&block);
     }
 
-    /// Statistics of at most [`BLOCK`] pairs, all finite, that follow these. The position of the largest error is
-    /// looked for only if it is larger than those before.
+    /// Statistics of at most [`BLOCK`] pairs, all finite, that follow these. The position of the largest error and the
+    /// largest quotient, which takes divisions, are looked for only if they are larger than those before.
     fn next_finite(&self, x: &[f32], y: &[f32]) -> Self {
         let mut block = Self { len: x.len() as u64, ..Self::default() };
         if x.is_empty() {
             return block;
         }
-        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-        extrema::enclose(x, &mut low, &mut high);
-        (block.low, block.high) = (low.into(), high.into());
-        // Few sums in each pass, so that they stay in registers; the block stays in the first-level cache.
-        block.sums = sums(x, y, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]);
-        block.zeros_changed = x.iter().zip(y).map(|(&x, &y)| u32::from(x == 0.0 && y != 0.0)).sum::<u32>().into();
-        block.moments = Moments::of(x, y);
-        block.max_abs = largest(x, y, |x, y| error(x, y).abs());
-        // 0 / 0 is NaN, which is larger than nothing.
-        block.max_relative = largest(x, y, |x, y| (if x == 0.0 { 0.0 } else { error(x, y) } / f64::from(x)).abs());
+        let errors = pairs::errors(x, y, self.max_relative);
+        (block.sums, block.max_abs, block.zeros_changed) = (errors.sums, errors.largest, errors.zeros_changed);
+        // Plus zero, which makes all zeros the same.
+        (block.low, block.high) = (f64::from(errors.low) + 0.0, f64::from(errors.high) + 0.0);
+        block.moments = Moments::of(x, y, errors.totals);
+        if errors.may_exceed {
+            block.max_relative = pairs::largest_ratio(x, y);
+        }
         if self.len == 0 || block.max_abs > self.max_abs {
             let is_largest = |(&x, &y): (&f32, &f32)| error(x, y).abs() == block.max_abs;
             block.max_abs_index = x.iter().zip(y).position(is_largest).unwrap_or(0) as u64;
@@ -285,12 +280,6 @@ fn widen<'a, T: Element>(values: &'a [T], buffer: &'a mut [f32; BLOCK]) -> Resul
     let wide = &mut buffer[..values.len()];
     T::widen_into(values, wide)?;
     Ok(wide)
-}
-
-/// `d`, exact unless the two are of very different size.
-#[inline(always)]
-fn error(x: f32, y: f32) -> f64 {
-    f64::from(y) - f64::from(x)
 }
 
 /// `xy / √(xx yy)`.

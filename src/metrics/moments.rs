@@ -1,6 +1,6 @@
 //! Means of pairs and sums about them, which combine without cancellation.
 
-use crate::kernel::sums::sums;
+use crate::kernel::pairs;
 
 /// Mean values of pairs and sums about them, which can be combined without cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -16,15 +16,11 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Of finite pairs, at least one.
-    pub(super) fn of(x: &[f32], y: &[f32]) -> Self {
+    /// Of finite pairs, at least one, with the sums of both sides.
+    pub(super) fn of(x: &[f32], y: &[f32], [sum_x, sum_y]: [f64; 2]) -> Self {
         let count = x.len() as f64;
-        let [sum_x, sum_y] = sums(x, y, |x, y| [x.into(), y.into()]);
         let (mean_x, mean_y) = (sum_x / count, sum_y / count);
-        let [xx, yy, xy] = sums(x, y, |x, y| {
-            let (x, y) = (f64::from(x) - mean_x, f64::from(y) - mean_y);
-            [x * x, y * y, x * y]
-        });
+        let [xx, yy, xy] = pairs::moments(x, y, [mean_x, mean_y]);
         Self { count, mean_x, mean_y, xx, yy, xy }
     }
 

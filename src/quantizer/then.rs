@@ -5,10 +5,11 @@ use crate::{
     element::{Element, PIECE, check_finite, joint_block},
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
+    kernel::finite::saturate,
     memory::resize,
     rates::Rates,
     then::Then,
-    transform::{Guarantee, Transform, check_coefficients, saturate},
+    transform::{Guarantee, Transform, check_coefficients},
 };
 use alloc::{vec, vec::Vec};
 

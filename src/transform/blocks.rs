@@ -11,3 +11,12 @@ pub(super) fn for_each_block(block: usize, len: usize, mut each: impl FnMut(usiz
         from += block;
     }
 }
+
+/// Calls `each(from, to, block)` for all runs of blocks of the same length.
+pub(super) fn for_each_run(block: usize, len: usize, mut each: impl FnMut(usize, usize, usize)) {
+    let whole = len / block.max(1) * block;
+    if whole > 0 {
+        each(0, whole, block);
+    }
+    for_each_block(block, len - whole, |from, len| each(whole + from, whole + from + len, len));
+}

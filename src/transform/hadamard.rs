@@ -1,11 +1,11 @@
 //! Random signs, then the Walsh-Hadamard transform: outliers are spread over their block.
 
-use super::{Guarantee, Transform, blocks::for_each_block, check_call};
+use super::{Guarantee, Transform, blocks::for_each_run, check_call};
 use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
     fit::Fit,
-    kernel::hadamard::butterflies,
+    kernel::hadamard,
     seed::Seed,
 };
 
@@ -58,52 +58,21 @@ impl Hadamard {
     pub const fn seed(&self) -> Seed {
         self.seed
     }
-
-    /// Multiplies by `factor`, with the sign that belongs to the position.
-    fn apply_signs(&self, start: usize, factor: f32, values: &mut [f32]) {
-        let mut at = 0;
-        while at < values.len() {
-            let position = start + at;
-            let signs = self.seed.bits(position as u64 / 64) >> (position % 64);
-            let run = (64 - position % 64).min(values.len() - at);
-            for (i, x) in values[at..at + run].iter_mut().enumerate() {
-                let sign = ((signs >> i) as u32 & 1) << 31;
-                *x *= f32::from_bits(factor.to_bits() ^ sign);
-            }
-            at += run;
-        }
-    }
-}
-
-/// `1 / sqrt(n)` for a power of two.
-fn factor(n: usize) -> f32 {
-    let log = n.trailing_zeros();
-    let root = if log % 2 == 1 { core::f32::consts::FRAC_1_SQRT_2 } else { 1.0 };
-    root / (1_u32 << (log / 2)) as f32
 }
 
 impl Transform for Hadamard {
     fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
         check_call(start, values.len(), coefficients.len(), self.block)?;
-        coefficients.copy_from_slice(values);
-        for_each_block(self.block, values.len(), |from, len| {
-            let block = &mut coefficients[from..from + len];
-            // Scaled first, so that sums stay as small as they can.
-            self.apply_signs(start + from, factor(len), block);
-            butterflies(block);
+        for_each_run(self.block, values.len(), |from, to, block| {
+            hadamard::forward(self.seed, start + from, block, &values[from..to], &mut coefficients[from..to]);
         });
         Ok(())
     }
 
     fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
         check_call(start, values.len(), coefficients.len(), self.block)?;
-        for_each_block(self.block, values.len(), |from, len| {
-            let (factor, block) = (factor(len), &mut values[from..from + len]);
-            for (x, c) in block.iter_mut().zip(&coefficients[from..]) {
-                *x = c * factor;
-            }
-            butterflies(block);
-            self.apply_signs(start + from, 1.0, block);
+        for_each_run(self.block, values.len(), |from, to, block| {
+            hadamard::inverse(self.seed, start + from, block, &coefficients[from..to], &mut values[from..to]);
         });
         Ok(())
     }

@@ -24,6 +24,7 @@ pub use standardize::{Standardize, StandardizeTransform};
 use crate::{
     description::Describe,
     error::{Error, Result, check_piece, same_length},
+    kernel::finite::saturate,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::fmt::Debug;
@@ -139,14 +140,6 @@ pub trait TransformExt: Transform {
 }
 
 impl<X: Transform + ?Sized> TransformExt for X {}
-
-/// Values within f32, as all that is restored.
-pub(crate) fn saturate(values: &mut [f32]) {
-    for x in values {
-        // NaN, from differences of infinite sums, is none of both and becomes the negative one.
-        *x = if x.abs() <= f32::MAX { *x } else { f32::MAX * if *x > 0.0 { 1.0 } else { -1.0 } };
-    }
-}
 
 /// Coefficients, the first of which is at `start`, are finite.
 pub(crate) fn check_coefficients(coefficients: &[f32], start: usize) -> Result<()> {

@@ -1,5 +1,6 @@
-//! All stages within 128 values in registers, and three or two of the others in one pass.
+//! All stages within 256 values in registers, and up to four of the others in one pass.
 
+use super::factor;
 use crate::kernel::x86::{load_f32x16, store_f32x16};
 use core::arch::x86_64::*;
 
@@ -9,93 +10,128 @@ const LANES: usize = 16;
 type Row = [f32; LANES];
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn butterflies(values: &mut [f32]) {
-    let len = values.len();
-    let (rows, rest) = values.as_chunks_mut::<LANES>();
-    let mut half = match rows.len() {
-        0 => return super::portable::butterflies(rest),
-        1 => within::<1>(rows),
-        2 => within::<2>(rows),
-        4 => within::<4>(rows),
-        _ => within::<8>(rows),
-    };
-    while half < len {
-        half = if 8 * half <= len {
-            across::<8>(rows, half)
-        } else if 4 * half <= len {
-            across::<4>(rows, half)
-        } else {
-            across::<2>(rows, half)
-        };
+pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
+    transform::<true>(block, signs, values, coefficients);
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) fn inverse(block: usize, signs: &[u64], coefficients: &[f32], values: &mut [f32]) {
+    transform::<false>(block, signs, coefficients, values);
+}
+
+/// Signs are changed by the first pass forward, and by the last one back.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn transform<const FORWARD: bool>(block: usize, signs: &[u64], from: &[f32], to: &mut [f32]) {
+    let signs: &[__mmask16] = bytemuck::cast_slice(signs);
+    let (from, to) = (from.as_chunks().0, to.as_chunks_mut().0);
+    let factor = factor(block);
+    let back = !FORWARD;
+    match block {
+        2 => within::<1, 1>(factor, FORWARD, back, signs, from, to),
+        4 => within::<1, 2>(factor, FORWARD, back, signs, from, to),
+        8 => within::<1, 3>(factor, FORWARD, back, signs, from, to),
+        16 => within::<1, 4>(factor, FORWARD, back, signs, from, to),
+        32 => within::<2, 4>(factor, FORWARD, back, signs, from, to),
+        64 => within::<4, 4>(factor, FORWARD, back, signs, from, to),
+        128 => within::<8, 4>(factor, FORWARD, back, signs, from, to),
+        256 => within::<16, 4>(factor, FORWARD, back, signs, from, to),
+        _ => {
+            let rows = block / LANES;
+            let blocks = from.chunks_exact(rows).zip(to.chunks_exact_mut(rows)).zip(signs.chunks_exact(rows));
+            for ((from, to), signs) in blocks {
+                within::<16, 4>(factor, FORWARD, false, signs, from, to);
+                match rows {
+                    32 => across::<2>(back, signs, to),
+                    64 => across::<4>(back, signs, to),
+                    128 => across::<8>(back, signs, to),
+                    _ => across::<16>(back, signs, to),
+                }
+            }
+        }
     }
 }
 
-/// The stages at all distances within `ROWS` rows; returns the next distance.
+/// Scales, and does as many stages as there are within `ROWS` rows, or within parts of one row.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn within<const ROWS: usize>(rows: &mut [Row]) -> usize {
-    let sign = |distance: u32| -> __m512 {
-        // Minus one where the lane is the second of its pair.
-        _mm512_mask_blend_ps(SECOND[distance.trailing_zeros() as usize], _mm512_set1_ps(1.0), _mm512_set1_ps(-1.0))
-    };
-    let signs = [sign(1), sign(2), sign(4), sign(8)];
-    for rows in rows.as_chunks_mut::<ROWS>().0 {
+fn within<const ROWS: usize, const STAGES: usize>(
+    factor: f32,
+    signs_before: bool,
+    signs_after: bool,
+    signs: &[__mmask16],
+    from: &[Row],
+    to: &mut [Row],
+) {
+    let ones = _mm512_set1_ps(1.0);
+    // Minus one where the lane is the second of its pair, at distances 1, 2, 4 and 8.
+    let pairs_of =
+        [0xaaaa, 0xcccc, 0xf0f0, 0xff00].map(|second| _mm512_mask_sub_ps(ones, second, _mm512_setzero_ps(), ones));
+    let factors = [_mm512_set1_ps(factor), _mm512_set1_ps(if signs_before { -factor } else { factor })];
+    let blocks = from.as_chunks::<ROWS>().0.iter().zip(to.as_chunks_mut::<ROWS>().0).zip(signs.as_chunks::<ROWS>().0);
+    for ((from, to), signs) in blocks {
         let mut x = [_mm512_setzero_ps(); ROWS];
-        for (x, row) in x.iter_mut().zip(rows.iter()) {
+        for row in 0..ROWS {
+            let mut v =
+                _mm512_mul_ps(load_f32x16(&from[row]), _mm512_mask_blend_ps(signs[row], factors[0], factors[1]));
             // The partner, plus or minus the value itself: products with one are exact.
-            let mut v = load_f32x16(row);
-            v = _mm512_fmadd_ps(v, signs[0], _mm512_permute_ps::<0b10_11_00_01>(v));
-            v = _mm512_fmadd_ps(v, signs[1], _mm512_permute_ps::<0b01_00_11_10>(v));
-            v = _mm512_fmadd_ps(v, signs[2], _mm512_shuffle_f32x4::<0b10_11_00_01>(v, v));
-            *x = _mm512_fmadd_ps(v, signs[3], _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v));
+            v = _mm512_fmadd_ps(v, pairs_of[0], _mm512_permute_ps::<0b10_11_00_01>(v));
+            if STAGES > 1 {
+                v = _mm512_fmadd_ps(v, pairs_of[1], _mm512_permute_ps::<0b01_00_11_10>(v));
+            }
+            if STAGES > 2 {
+                v = _mm512_fmadd_ps(v, pairs_of[2], _mm512_shuffle_f32x4::<0b10_11_00_01>(v, v));
+            }
+            if STAGES > 3 {
+                v = _mm512_fmadd_ps(v, pairs_of[3], _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v));
+            }
+            x[row] = v;
         }
-        let mut distance = 1;
-        while distance < ROWS {
-            pairs(&mut x, distance);
-            distance *= 2;
-        }
-        for (x, row) in x.into_iter().zip(rows) {
-            store_f32x16(row, x);
+        stages(&mut x);
+        for row in 0..ROWS {
+            store_f32x16(&mut to[row], if signs_after { change(x[row], signs[row]) } else { x[row] });
         }
     }
-    ROWS * LANES
 }
 
-/// Lanes that are the second of their pair, at distances 1, 2, 4 and 8.
-const SECOND: [u16; 4] = [0xaaaa, 0xcccc, 0xf0f0, 0xff00];
-
-/// The stages at distances `half`, `2 * half` and so on, as many as make `RADIX`; returns the next distance.
+/// The last stages of a block, of which there are as many as make `RADIX`.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn across<const RADIX: usize>(rows: &mut [Row], half: usize) -> usize {
-    let apart = half / LANES;
-    for group in rows.chunks_exact_mut(RADIX * apart) {
-        for i in 0..apart {
-            let mut x = [_mm512_setzero_ps(); RADIX];
-            for (j, x) in x.iter_mut().enumerate() {
-                *x = load_f32x16(&group[i + j * apart]);
-            }
-            let mut distance = 1;
-            while distance < RADIX {
-                pairs(&mut x, distance);
-                distance *= 2;
-            }
-            for (j, x) in x.into_iter().enumerate() {
-                store_f32x16(&mut group[i + j * apart], x);
-            }
+fn across<const RADIX: usize>(signs_after: bool, signs: &[__mmask16], rows: &mut [Row]) {
+    let apart = rows.len() / RADIX;
+    for i in 0..apart {
+        let mut x = [_mm512_setzero_ps(); RADIX];
+        for j in 0..RADIX {
+            x[j] = load_f32x16(&rows[i + j * apart]);
+        }
+        stages(&mut x);
+        for j in 0..RADIX {
+            let v = if signs_after { change(x[j], signs[i + j * apart]) } else { x[j] };
+            store_f32x16(&mut rows[i + j * apart], v);
         }
     }
-    RADIX * half
 }
 
-/// Sums and differences of vectors that are `distance` apart.
+/// Changes the signs of some lanes.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn pairs<const N: usize>(x: &mut [__m512; N], distance: usize) {
-    for first in 0..N {
-        if first & distance == 0 {
-            let (a, b) = (x[first], x[first + distance]);
-            (x[first], x[first + distance]) = (_mm512_add_ps(a, b), _mm512_sub_ps(a, b));
+fn change(x: __m512, signs: __mmask16) -> __m512 {
+    let bits = _mm512_castps_si512(x);
+    _mm512_castsi512_ps(_mm512_mask_xor_epi32(bits, signs, bits, _mm512_set1_epi32(i32::MIN)))
+}
+
+/// Sums and differences of vectors, over all stages.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn stages<const N: usize>(x: &mut [__m512; N]) {
+    let mut distance = 1;
+    while distance < N {
+        for first in 0..N {
+            if first & distance == 0 {
+                let (a, b) = (x[first], x[first + distance]);
+                (x[first], x[first + distance]) = (_mm512_add_ps(a, b), _mm512_sub_ps(a, b));
+            }
         }
+        distance *= 2;
     }
 }

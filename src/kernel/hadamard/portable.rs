@@ -1,40 +1,120 @@
 //! Stage by stage, for all machines.
 
-/// Values that the first three stages work on at once.
-const FIRST: usize = 8;
+use super::{WORD, factor};
 
-pub(super) fn butterflies(values: &mut [f32]) {
-    let len = values.len();
-    let (groups, rest) = values.as_chunks_mut::<FIRST>();
-    groups.iter_mut().for_each(first_stages);
-    // Lengths below 8.
-    let mut half = 1;
-    while half < rest.len() {
-        stage(rest, half);
-        half *= 2;
+/// Values that the first four stages work on at once.
+const FIRST: usize = 16;
+
+pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
+    let factor = factor(block).to_bits();
+    for ((&signs, values), coefficients) in signs.iter().zip(values.chunks(WORD)).zip(coefficients.chunks_mut(WORD)) {
+        each_with_sign(signs, coefficients, values, |x, sign| x * f32::from_bits(factor ^ sign));
     }
-    let mut half = FIRST;
-    while half < len {
-        stage(values, half);
-        half *= 2;
+    coefficients.chunks_exact_mut(block).for_each(butterflies);
+}
+
+pub(super) fn inverse(block: usize, signs: &[u64], coefficients: &[f32], values: &mut [f32]) {
+    let factor = factor(block);
+    for (x, c) in values.iter_mut().zip(coefficients) {
+        *x = c * factor;
+    }
+    values.chunks_exact_mut(block).for_each(butterflies);
+    for (&signs, values) in signs.iter().zip(values.chunks_mut(WORD)) {
+        let mut copy = [0.0; WORD];
+        let copy = &mut copy[..values.len()];
+        copy.copy_from_slice(values);
+        each_with_sign(signs, values, copy, |x, sign| f32::from_bits(x.to_bits() ^ sign));
     }
 }
 
-/// The stages at distances 1, 2 and 4.
+/// Lanes whose signs are looked up at once.
+const LANES: usize = 4;
+
+/// Bits that change the signs of four values, for all four bits that say which.
+static CHANGES: [[u32; LANES]; 1 << LANES] = {
+    let mut changes = [[0; LANES]; 1 << LANES];
+    let mut i = 0;
+    while i < LANES << LANES {
+        changes[i / LANES][i % LANES] = (((i / LANES) >> (i % LANES)) as u32 & 1) << 31;
+        i += 1;
+    }
+    changes
+};
+
+/// `to = each(from, change)` of at most 64 values, with the bit to flip if the sign changes.
 #[inline(always)]
+fn each_with_sign(mut signs: u64, to: &mut [f32], from: &[f32], each: impl Fn(f32, u32) -> f32) {
+    let (whole_to, rest_to) = to.as_chunks_mut::<LANES>();
+    let (whole_from, rest_from) = from.as_chunks::<LANES>();
+    for (to, from) in whole_to.iter_mut().zip(whole_from) {
+        let changes = &CHANGES[signs as usize % CHANGES.len()];
+        *to = core::array::from_fn(|lane| each(from[lane], changes[lane]));
+        signs >>= LANES;
+    }
+    for ((to, from), change) in rest_to.iter_mut().zip(rest_from).zip(CHANGES[signs as usize % CHANGES.len()]) {
+        *to = each(*from, change);
+    }
+}
+
+/// Sums and differences over all stages of one block.
+fn butterflies(values: &mut [f32]) {
+    let len = values.len();
+    let (groups, rest) = values.as_chunks_mut::<FIRST>();
+    groups.iter_mut().for_each(first_stages);
+    // Lengths below 16.
+    let mut half = 1;
+    while half < rest.len() {
+        two(rest, half);
+        half *= 2;
+    }
+    let mut half = FIRST;
+    while 4 * half <= len {
+        four(values, half);
+        half *= 4;
+    }
+    if half < len {
+        two(values, half);
+    }
+}
+
+/// The stages at distances 1, 2, 4 and 8. Never inlined, for compilers would have a vector for values of several groups, and
+/// collect them one by one.
+#[inline(never)]
 fn first_stages(x: &mut [f32; FIRST]) {
-    let a = [x[0] + x[1], x[0] - x[1], x[2] + x[3], x[2] - x[3], x[4] + x[5], x[4] - x[5], x[6] + x[7], x[6] - x[7]];
-    let b = [a[0] + a[2], a[1] + a[3], a[0] - a[2], a[1] - a[3], a[4] + a[6], a[5] + a[7], a[4] - a[6], a[5] - a[7]];
-    *x = [b[0] + b[4], b[1] + b[5], b[2] + b[6], b[3] + b[7], b[0] - b[4], b[1] - b[5], b[2] - b[6], b[3] - b[7]];
+    let mut v = *x;
+    let mut half = 1;
+    while half < FIRST {
+        let mut w = [0.0; FIRST];
+        for i in 0..FIRST {
+            w[i] = if i & half == 0 { v[i] + v[i ^ half] } else { v[i ^ half] - v[i] };
+        }
+        v = w;
+        half *= 2;
+    }
+    *x = v;
 }
 
 /// Sums and differences of values that are `half` apart.
 #[inline(always)]
-fn stage(values: &mut [f32], half: usize) {
+fn two(values: &mut [f32], half: usize) {
     for pair in values.chunks_exact_mut(2 * half) {
         let (low, high) = pair.split_at_mut(half);
         for (a, b) in low.iter_mut().zip(high) {
             (*a, *b) = (*a + *b, *a - *b);
+        }
+    }
+}
+
+/// The stages at `half` and at twice that, in one pass.
+#[inline(always)]
+fn four(values: &mut [f32], half: usize) {
+    for four in values.chunks_exact_mut(4 * half) {
+        let (low, high) = four.split_at_mut(2 * half);
+        let ((a, b), (c, d)) = (low.split_at_mut(half), high.split_at_mut(half));
+        for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+            let (sum, difference) = ([*a + *b, *c + *d], [*a - *b, *c - *d]);
+            (*a, *c) = (sum[0] + sum[1], sum[0] - sum[1]);
+            (*b, *d) = (difference[0] + difference[1], difference[0] - difference[1]);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! How far apart the values of an element are.
 
-use crate::dtype::DType;
-use half::{bf16, f16, slice::HalfFloatSliceExt};
+use crate::{
+    dtype::DType,
+    kernel::half::{narrow_bf16, narrow_f16, widen_bf16, widen_f16},
+};
+use half::{bf16, f16};
 
 /// The grid that the values of an element form.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,8 +48,8 @@ impl Spacing {
     pub(super) fn round(&self, values: &mut [f32]) {
         match self.dtype {
             DType::F32 => {}
-            DType::F16 => round_halves::<f16>(values),
-            DType::Bf16 => round_halves::<bf16>(values),
+            DType::F16 => round_halves(values, narrow_f16, widen_f16),
+            DType::Bf16 => round_halves(values, narrow_bf16, widen_bf16),
         }
     }
 
@@ -68,15 +71,16 @@ pub(super) fn round(x: f64) -> f64 {
     (x + ROUNDER) - ROUNDER
 }
 
-fn round_halves<T: Copy + Default>(values: &mut [f32])
-where
-    [T]: HalfFloatSliceExt,
-{
+fn round_halves<T: Copy + Default>(
+    values: &mut [f32],
+    narrow: impl Fn(&[f32], &mut [T]),
+    widen: impl Fn(&[T], &mut [f32]),
+) {
     const PIECE: usize = 512;
-    let mut narrow = [T::default(); PIECE];
+    let mut halves = [T::default(); PIECE];
     for values in values.chunks_mut(PIECE) {
-        let narrow = &mut narrow[..values.len()];
-        narrow.convert_from_f32_slice(values);
-        narrow.convert_to_f32_slice(values);
+        let halves = &mut halves[..values.len()];
+        narrow(values, halves);
+        widen(halves, values);
     }
 }

@@ -1,18 +1,12 @@
-//! Fixed-width bit streams, least significant bit first: value i occupies bits i * width .. (i + 1) * width.
-//!
 //! Eight codes fill whole bytes at every width, so they are the unit: up to 8 bits wide they meet in one u64, whose
 //! lanes are folded together or spread apart in three steps; up to 16 bits wide, four codes a u64 and two steps. Whole
 //! words are loaded and stored, overlapping their neighbours, because a copy of `width` bytes would be a call.
 
+use super::low;
 use crate::code::Code;
 
 /// Codes that fill whole bytes.
 const GROUP: usize = 8;
-
-/// The lowest `n` bits, up to all 64.
-const fn low(n: u32) -> u64 {
-    if n >= u64::BITS { u64::MAX } else { (1 << n) - 1 }
-}
 
 /// One step of folding: two fields of `width` bits in the halves of each lane of `lane` bits become one of twice the
 /// width at its bottom.
@@ -39,27 +33,29 @@ const fn every(lane: u32) -> u64 {
     }
 }
 
-/// Packs `codes`, each below 2^width, into `bytes`, which they fill exactly; pad bits become zero.
-pub(crate) fn pack<C: Code>(width: u32, codes: &[C], bytes: &mut [u8]) {
-    match width {
-        0..=8 => pack_groups(width, codes, bytes, |group| {
-            let word = u64::from_le_bytes(group.map(|code| code.to_u32() as u8));
-            let word = fold(fold(word, width, 16), 2 * width, 32);
-            fold(word, 4 * width, 64).to_le_bytes()
-        }),
-        9..=16 => pack_groups(width, codes, bytes, |&[a, b, c, d, e, f, g, h]| {
-            let half = |[a, b, c, d]: [C; 4]| {
-                let lanes = [a, b, c, d].map(|code| u64::from(code.to_u32()));
-                lanes[0] | lanes[1] << width | lanes[2] << (2 * width) | lanes[3] << (3 * width)
-            };
-            let word = u128::from(half([a, b, c, d])) | u128::from(half([e, f, g, h])) << (4 * width);
-            word.to_le_bytes()
-        }),
-        _ => {
-            bytes.fill(0);
-            pack_slowly(width, codes, bytes);
-        }
+/// Up to 8 bits wide.
+pub(super) fn pack(width: u32, codes: &[u8], bytes: &mut [u8]) {
+    pack_groups(width, codes, bytes, |group| {
+        let word = u64::from_le_bytes(*group);
+        let word = fold(fold(word, width, 16), 2 * width, 32);
+        fold(word, 4 * width, 64).to_le_bytes()
+    });
+}
+
+/// 9 bits wide and more, or none.
+pub(super) fn pack_wide<C: Code>(width: u32, codes: &[C], bytes: &mut [u8]) {
+    if width == 0 || width > 16 {
+        bytes.fill(0);
+        return pack_slowly(width, codes, bytes);
     }
+    pack_groups(width, codes, bytes, |&[a, b, c, d, e, f, g, h]| {
+        let half = |[a, b, c, d]: [C; 4]| {
+            let lanes = [a, b, c, d].map(|code| u64::from(code.to_u32()));
+            lanes[0] | lanes[1] << width | lanes[2] << (2 * width) | lanes[3] << (3 * width)
+        };
+        let word = u128::from(half([a, b, c, d])) | u128::from(half([e, f, g, h])) << (4 * width);
+        word.to_le_bytes()
+    });
 }
 
 #[inline(always)]
@@ -102,22 +98,25 @@ fn pack_slowly<C: Code>(width: u32, codes: &[C], bytes: &mut [u8]) {
     }
 }
 
-/// Unpacks `codes` from `bytes`, which hold exactly them; returns the pad bits.
-pub(crate) fn unpack<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) -> u8 {
-    match width {
-        0..=8 => unpack_groups(width, bytes, codes, |word: &[u8; 8]| {
-            let word = spread(u64::from_le_bytes(*word), 4 * width, 64);
-            let word = spread(spread(word, 2 * width, 32), width, 16);
-            word.to_le_bytes().map(|code| C::from_u32(code.into()))
-        }),
-        9..=16 => unpack_groups(width, bytes, codes, |word: &[u8; 16]| {
-            let word = u128::from_le_bytes(*word);
-            let halves = [word as u64 & low(4 * width), (word >> (4 * width)) as u64];
-            let code = |i: u32| C::from_u32((halves[i as usize / 4] >> (i % 4 * width) & low(width)) as u32);
-            [code(0), code(1), code(2), code(3), code(4), code(5), code(6), code(7)]
-        }),
-        _ => unpack_slowly(width, bytes, codes),
+/// Up to 8 bits wide.
+pub(super) fn unpack(width: u32, bytes: &[u8], codes: &mut [u8]) {
+    unpack_groups(width, bytes, codes, |word: &[u8; 8]| {
+        let word = spread(u64::from_le_bytes(*word), 4 * width, 64);
+        spread(spread(word, 2 * width, 32), width, 16).to_le_bytes()
+    });
+}
+
+/// 9 bits wide and more, or none.
+pub(super) fn unpack_wide<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) {
+    if width == 0 || width > 16 {
+        return unpack_slowly(width, bytes, codes);
     }
+    unpack_groups(width, bytes, codes, |word: &[u8; 16]| {
+        let word = u128::from_le_bytes(*word);
+        let halves = [word as u64 & low(4 * width), (word >> (4 * width)) as u64];
+        let code = |i: u32| C::from_u32((halves[i as usize / 4] >> (i % 4 * width) & low(width)) as u32);
+        [code(0), code(1), code(2), code(3), code(4), code(5), code(6), code(7)]
+    });
 }
 
 #[inline(always)]
@@ -126,7 +125,7 @@ fn unpack_groups<C: Code, const WORD: usize>(
     bytes: &[u8],
     codes: &mut [C],
     unpack_group: impl Fn(&[u8; WORD]) -> [C; GROUP],
-) -> u8 {
+) {
     let (groups, _) = codes.as_chunks_mut::<GROUP>();
     let (mut rest, mut done) = (bytes, 0);
     for group in groups {
@@ -135,10 +134,10 @@ fn unpack_groups<C: Code, const WORD: usize>(
         rest = &rest[width as usize..];
         done += GROUP;
     }
-    unpack_slowly(width, rest, &mut codes[done..])
+    unpack_slowly(width, rest, &mut codes[done..]);
 }
 
-fn unpack_slowly<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) -> u8 {
+fn unpack_slowly<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) {
     let mut bytes = bytes.iter();
     let (mut word, mut held) = (0_u64, 0);
     for code in codes {
@@ -150,5 +149,4 @@ fn unpack_slowly<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) -> u8 {
         word >>= width;
         held -= width;
     }
-    word as u8
 }

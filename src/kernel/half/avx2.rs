@@ -1,0 +1,47 @@
+//! 8 values at a time by F16C, and the portable loops with wider vectors.
+
+use super::portable;
+use crate::kernel::x86::{load_f32x8, load_u16x8, store_f32x8, store_u16x8};
+use core::arch::x86_64::*;
+
+const LANES: usize = 8;
+
+#[target_feature(enable = "avx,f16c")]
+pub(super) fn narrow_f16(values: &[f32], out: &mut [u16]) {
+    let narrow = |from: &[f32; LANES], to: &mut [u16; LANES]| {
+        store_u16x8(to, _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(load_f32x8(from)));
+    };
+    let (whole, rest) = values.as_chunks();
+    let (whole_out, rest_out) = out.as_chunks_mut();
+    for (from, to) in whole.iter().zip(whole_out) {
+        narrow(from, to);
+    }
+    let (mut from, mut to) = ([0.0; LANES], [0; LANES]);
+    from[..rest.len()].copy_from_slice(rest);
+    narrow(&from, &mut to);
+    rest_out.copy_from_slice(&to[..rest_out.len()]);
+}
+
+#[target_feature(enable = "avx,f16c")]
+pub(super) fn widen_f16(values: &[u16], out: &mut [f32]) {
+    let widen = |from: &[u16; LANES], to: &mut [f32; LANES]| store_f32x8(to, _mm256_cvtph_ps(load_u16x8(from)));
+    let (whole, rest) = values.as_chunks();
+    let (whole_out, rest_out) = out.as_chunks_mut();
+    for (from, to) in whole.iter().zip(whole_out) {
+        widen(from, to);
+    }
+    let (mut from, mut to) = ([0; LANES], [0.0; LANES]);
+    from[..rest.len()].copy_from_slice(rest);
+    widen(&from, &mut to);
+    rest_out.copy_from_slice(&to[..rest_out.len()]);
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn narrow_bf16(values: &[f32], out: &mut [u16]) {
+    portable::narrow_bf16(values, out);
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn widen_bf16(values: &[u16], out: &mut [f32]) {
+    portable::widen_bf16(values, out);
+}

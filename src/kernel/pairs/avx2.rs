@@ -1,0 +1,141 @@
+//! Two vectors for the 8 lanes of each sum, and two passes, so that sums stay in registers.
+
+use super::{Errors, error, portable};
+use crate::kernel::{
+    sums::total,
+    x86::{load_f32x8, store_f32x8, store_f64x4},
+};
+use core::arch::x86_64::*;
+
+const LANES: usize = 8;
+
+/// One sum in all lanes.
+type Lanes = [__m256d; 2];
+
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ys, y_rest) = y.as_chunks::<LANES>();
+    let mut sums = [[_mm256_setzero_pd(); 2]; 3];
+    let mut largest = [_mm256_setzero_pd(); 2];
+    for (x, y) in xs.iter().zip(ys) {
+        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
+        for half in 0..2 {
+            let d = _mm256_sub_pd(y[half], x[half]);
+            let size = magnitude(d);
+            sums[0][half] = _mm256_add_pd(sums[0][half], d);
+            sums[1][half] = _mm256_add_pd(sums[1][half], size);
+            sums[2][half] = _mm256_add_pd(sums[2][half], _mm256_mul_pd(d, d));
+            largest[half] = _mm256_max_pd(size, largest[half]);
+        }
+    }
+    let (zero, factor) = (_mm256_setzero_ps(), _mm256_set1_pd(below));
+    let mut totals = [[_mm256_setzero_pd(); 2]; 2];
+    let (mut zeros_changed, mut exceeding) = (0, _mm256_setzero_pd());
+    let (mut low, mut high) = (_mm256_set1_ps(f32::INFINITY), _mm256_set1_ps(f32::NEG_INFINITY));
+    for (x, y) in xs.iter().zip(ys) {
+        let (x, y) = (load_f32x8(x), load_f32x8(y));
+        low = _mm256_min_ps(x, low);
+        high = _mm256_max_ps(x, high);
+        let changed = _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(x, zero), _mm256_cmp_ps::<_CMP_NEQ_UQ>(y, zero));
+        zeros_changed += u64::from(_mm256_movemask_ps(changed).count_ones());
+        let (x, y) = (wide(x), wide(y));
+        for half in 0..2 {
+            totals[0][half] = _mm256_add_pd(totals[0][half], x[half]);
+            totals[1][half] = _mm256_add_pd(totals[1][half], y[half]);
+            let size = magnitude(_mm256_sub_pd(y[half], x[half]));
+            let exceeds = _mm256_cmp_pd::<_CMP_GT_OQ>(size, _mm256_mul_pd(magnitude(x[half]), factor));
+            exceeding = _mm256_or_pd(exceeding, _mm256_and_pd(exceeds, nonzero(x[half])));
+        }
+    }
+    let rest = portable::errors(x_rest, y_rest, below);
+    let (mut lows, mut highs) = ([0.0; LANES], [0.0; LANES]);
+    store_f32x8(&mut lows, low);
+    store_f32x8(&mut highs, high);
+    Errors {
+        low: lows.into_iter().fold(rest.low, f32::min),
+        high: highs.into_iter().fold(rest.high, f32::max),
+        sums: finish(sums, x_rest, y_rest, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
+        totals: finish(totals, x_rest, y_rest, |x, y| [x.into(), y.into()]),
+        largest: in_memory(largest).into_iter().fold(rest.largest, f64::max),
+        zeros_changed: zeros_changed + rest.zeros_changed,
+        may_exceed: _mm256_movemask_pd(exceeding) != 0 || rest.may_exceed,
+    }
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn moments(x: &[f32], y: &[f32], means: [f64; 2]) -> [f64; 3] {
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ys, y_rest) = y.as_chunks::<LANES>();
+    let (mean_x, mean_y) = (_mm256_set1_pd(means[0]), _mm256_set1_pd(means[1]));
+    let mut sums = [[_mm256_setzero_pd(); 2]; 3];
+    for (x, y) in xs.iter().zip(ys) {
+        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
+        for half in 0..2 {
+            let (x, y) = (_mm256_sub_pd(x[half], mean_x), _mm256_sub_pd(y[half], mean_y));
+            sums[0][half] = _mm256_add_pd(sums[0][half], _mm256_mul_pd(x, x));
+            sums[1][half] = _mm256_add_pd(sums[1][half], _mm256_mul_pd(y, y));
+            sums[2][half] = _mm256_add_pd(sums[2][half], _mm256_mul_pd(x, y));
+        }
+    }
+    finish(sums, x_rest, y_rest, |x, y| {
+        let (x, y) = (f64::from(x) - means[0], f64::from(y) - means[1]);
+        [x * x, y * y, x * y]
+    })
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ys, y_rest) = y.as_chunks::<LANES>();
+    let mut largest = [_mm256_setzero_pd(); 2];
+    for (x, y) in xs.iter().zip(ys) {
+        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
+        for half in 0..2 {
+            let ratio = magnitude(_mm256_div_pd(_mm256_sub_pd(y[half], x[half]), x[half]));
+            largest[half] = _mm256_max_pd(_mm256_and_pd(ratio, nonzero(x[half])), largest[half]);
+        }
+    }
+    in_memory(largest).into_iter().fold(portable::largest_ratio(x_rest, y_rest), f64::max)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn wide(x: __m256) -> Lanes {
+    [_mm256_cvtps_pd(_mm256_castps256_ps128(x)), _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x))]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn magnitude(x: __m256d) -> __m256d {
+    _mm256_andnot_pd(_mm256_set1_pd(-0.0), x)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn nonzero(x: __m256d) -> __m256d {
+    _mm256_cmp_pd::<_CMP_NEQ_UQ>(x, _mm256_setzero_pd())
+}
+
+/// Adds what is left of the pairs, of which the first belongs to lane 0, and all lanes.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn finish<const N: usize>(sums: [Lanes; N], x: &[f32], y: &[f32], terms: impl Fn(f32, f32) -> [f64; N]) -> [f64; N] {
+    let mut sums = sums.map(|lanes| in_memory(lanes));
+    for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+        for (lanes, term) in sums.iter_mut().zip(terms(x, y)) {
+            lanes[i % LANES] += term;
+        }
+    }
+    sums.map(total)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn in_memory(lanes: Lanes) -> [f64; LANES] {
+    let mut memory = [0.0; LANES];
+    for (to, lanes) in memory.as_chunks_mut().0.iter_mut().zip(lanes) {
+        store_f64x4(to, lanes);
+    }
+    memory
+}

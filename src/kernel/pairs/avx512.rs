@@ -1,0 +1,118 @@
+//! A lane of its own for each of 8 sums, so that all fit registers at once.
+
+use super::{Errors, error, portable};
+use crate::kernel::{
+    sums::total,
+    x86::{load_f32x8, load_f32x16, store_f64x8},
+};
+use core::arch::x86_64::*;
+
+const LANES: usize = 8;
+
+#[target_feature(enable = "avx512f,avx512dq,popcnt")]
+pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
+    let (xs, x_rest) = x.as_chunks::<{ 2 * LANES }>();
+    let (ys, y_rest) = y.as_chunks::<{ 2 * LANES }>();
+    let (zero, one) = (_mm512_setzero_ps(), opaque_one());
+    let factor = _mm512_set1_pd(below);
+    let (mut lanes, mut largest) = ([_mm512_setzero_pd(); 5], _mm512_setzero_pd());
+    let (mut zeros_changed, mut exceeding) = (0, 0);
+    let (mut low, mut high) = (_mm512_set1_ps(f32::INFINITY), _mm512_set1_ps(f32::NEG_INFINITY));
+    for (x, y) in xs.iter().zip(ys) {
+        let (x, y) = (load_f32x16(x), load_f32x16(y));
+        low = _mm512_min_ps(x, low);
+        high = _mm512_max_ps(x, high);
+        let changed = _mm512_mask_cmp_ps_mask::<_CMP_NEQ_UQ>(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(x, zero), y, zero);
+        zeros_changed += u64::from(changed.count_ones());
+        let mut half = |x: __m256, y: __m256| {
+            let (x, y) = (_mm512_cvtps_pd(x), _mm512_cvtps_pd(y));
+            let d = _mm512_sub_pd(y, x);
+            let size = _mm512_abs_pd(d);
+            for (lane, term) in lanes.iter_mut().zip([d, size, _mm512_mul_pd(d, d), x, y]) {
+                *lane = _mm512_fmadd_pd(term, one, *lane);
+            }
+            largest = _mm512_max_pd(size, largest);
+            _mm512_cmp_pd_mask::<_CMP_GT_OQ>(size, _mm512_mul_pd(_mm512_abs_pd(x), factor))
+        };
+        let first = half(_mm512_castps512_ps256(x), _mm512_castps512_ps256(y));
+        let second = half(_mm512_extractf32x8_ps::<1>(x), _mm512_extractf32x8_ps::<1>(y));
+        // Where x is zero any error exceeds, and that is not what is asked.
+        exceeding |= (u16::from(first) | u16::from(second) << LANES) & !changed;
+    }
+    let rest = portable::errors(x_rest, y_rest, below);
+    let terms = |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y), f64::from(x), f64::from(y)];
+    let [d, size, square, x, y] = finish(lanes, x_rest, y_rest, terms);
+    Errors {
+        low: _mm512_reduce_min_ps(low).min(rest.low),
+        high: _mm512_reduce_max_ps(high).max(rest.high),
+        sums: [d, size, square],
+        totals: [x, y],
+        largest: in_memory(largest).into_iter().fold(rest.largest, f64::max),
+        zeros_changed: zeros_changed + rest.zeros_changed,
+        may_exceed: exceeding != 0 || rest.may_exceed,
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,popcnt")]
+pub(super) fn moments(x: &[f32], y: &[f32], means: [f64; 2]) -> [f64; 3] {
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ys, y_rest) = y.as_chunks::<LANES>();
+    let one = opaque_one();
+    let (mean_x, mean_y) = (_mm512_set1_pd(means[0]), _mm512_set1_pd(means[1]));
+    let mut lanes = [_mm512_setzero_pd(); 3];
+    for (x, y) in xs.iter().zip(ys) {
+        let x = _mm512_sub_pd(_mm512_cvtps_pd(load_f32x8(x)), mean_x);
+        let y = _mm512_sub_pd(_mm512_cvtps_pd(load_f32x8(y)), mean_y);
+        // Products are rounded before they are added, as without fused operations.
+        for (lane, term) in lanes.iter_mut().zip([_mm512_mul_pd(x, x), _mm512_mul_pd(y, y), _mm512_mul_pd(x, y)]) {
+            *lane = _mm512_fmadd_pd(term, one, *lane);
+        }
+    }
+    finish(lanes, x_rest, y_rest, |x, y| {
+        let (x, y) = (f64::from(x) - means[0], f64::from(y) - means[1]);
+        [x * x, y * y, x * y]
+    })
+}
+
+#[target_feature(enable = "avx512f,avx512dq,popcnt")]
+pub(super) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ys, y_rest) = y.as_chunks::<LANES>();
+    let mut largest = _mm512_setzero_pd();
+    for (x, y) in xs.iter().zip(ys) {
+        let (x, y) = (_mm512_cvtps_pd(load_f32x8(x)), _mm512_cvtps_pd(load_f32x8(y)));
+        let nonzero = _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_pd());
+        let ratio = _mm512_abs_pd(_mm512_maskz_div_pd(nonzero, _mm512_sub_pd(y, x), x));
+        largest = _mm512_max_pd(ratio, largest);
+    }
+    in_memory(largest).into_iter().fold(portable::largest_ratio(x_rest, y_rest), f64::max)
+}
+
+/// Adds what is left of the pairs, of which the first belongs to lane 0, and all lanes.
+#[target_feature(enable = "avx512f,avx512dq,popcnt")]
+#[inline]
+fn finish<const N: usize>(lanes: [__m512d; N], x: &[f32], y: &[f32], terms: impl Fn(f32, f32) -> [f64; N]) -> [f64; N] {
+    let mut lanes = lanes.map(|lane| in_memory(lane));
+    for (i, (&x, &y)) in x.iter().zip(y).enumerate() {
+        for (lanes, term) in lanes.iter_mut().zip(terms(x, y)) {
+            lanes[i % LANES] += term;
+        }
+    }
+    lanes.map(total)
+}
+
+#[target_feature(enable = "avx512f,avx512dq,popcnt")]
+#[inline]
+fn in_memory(lanes: __m512d) -> [f64; LANES] {
+    let mut memory = [0.0; LANES];
+    store_f64x8(&mut memory, lanes);
+    memory
+}
+
+/// One. Products with it are exact, and where additions are all that is to be done, half of the machine would wait; so it must
+/// not be known that it is one.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn opaque_one() -> __m512d {
+    _mm512_set1_pd(core::hint::black_box(1.0))
+}

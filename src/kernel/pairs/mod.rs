@@ -1,0 +1,51 @@
+//! Sums over finite pairs of an original and a restored value. The terms of pair `i` go to lane `i % 8`; lanes are added
+//! pairwise.
+
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx512;
+mod portable;
+
+use super::level::dispatch;
+
+/// What one pass over pairs `x` and `y` tells, with `d = y - x`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Errors {
+    /// Sums of d, |d| and d².
+    pub(crate) sums: [f64; 3],
+    /// Sums of x and y.
+    pub(crate) totals: [f64; 2],
+    /// The smallest and the largest x, infinite without any; of two zeros either.
+    pub(crate) low: f32,
+    pub(crate) high: f32,
+    /// The largest |d|.
+    pub(crate) largest: f64,
+    /// Zeros of x that are none of y.
+    pub(crate) zeros_changed: u64,
+    /// Whether any |d| / |x| may be larger than a given one.
+    pub(crate) may_exceed: bool,
+}
+
+/// Of pairs as many as there are; `ratio` is the given |d| / |x|.
+pub(crate) fn errors(x: &[f32], y: &[f32], ratio: f64) -> Errors {
+    // A product of |x| and this, rounded, is below the product of |x| and `ratio`, so no quotient that is larger is missed.
+    let below = ratio * (1.0 - 4.0 * f64::EPSILON);
+    dispatch!(errors(x, y, below): avx512 avx2)
+}
+
+/// Sums of (x - mean x)², (y - mean y)² and (x - mean x)(y - mean y).
+pub(crate) fn moments(x: &[f32], y: &[f32], means: [f64; 2]) -> [f64; 3] {
+    dispatch!(moments(x, y, means): avx512 avx2)
+}
+
+/// The largest |d| / |x| of those x that are not zero, 0 at least.
+pub(crate) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
+    dispatch!(largest_ratio(x, y): avx512 avx2)
+}
+
+/// `d`, exact unless the two are of very different size.
+#[inline(always)]
+pub(crate) fn error(x: f32, y: f32) -> f64 {
+    f64::from(y) - f64::from(x)
+}
