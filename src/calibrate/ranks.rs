@@ -11,6 +11,9 @@ use alloc::{boxed::Box, vec, vec::Vec};
 /// `cargo bench --bench quantiles`; with more ranks counting gains.
 const COUNT_FROM: usize = 1 << 14;
 
+/// Buckets that are passed over at once, if they hold no rank that is asked for: in most arrays most are empty.
+const SKIPPED: usize = 64;
+
 /// Finds the values of given ranks in slices, one slice after another in the same memory.
 ///
 /// Memory: 4 bytes a value for short slices. For long ones 576 KiB of tables, and 2 bytes for each value whose bucket
@@ -112,17 +115,25 @@ impl Tables {
         self.wanted.fill(0);
         buckets.clear();
         let (mut ranks, mut below, mut place) = (ranks, 0, 0);
-        for (upper, (count, wanted)) in self.counts.iter_mut().zip(&mut *self.wanted).enumerate() {
+        for (first_upper, counts) in (0..).step_by(SKIPPED).zip(self.counts.chunks_mut(SKIPPED)) {
             let Some(&first) = ranks.first() else { break };
-            let (len, end) = (*count, below + *count);
-            if first < end {
-                let inside = ranks.partition_point(|&rank| rank < end);
-                buckets.push(Bucket { upper: upper as u32, below, len, ranks: inside });
-                (*wanted, *count) = (1, place);
-                place += len;
-                ranks = &ranks[inside..];
+            let in_all: usize = counts.iter().sum();
+            if first >= below + in_all {
+                below += in_all;
+                continue;
             }
-            below = end;
+            for (upper, count) in (first_upper..).zip(counts) {
+                let Some(&first) = ranks.first() else { break };
+                let (len, end) = (*count, below + *count);
+                if first < end {
+                    let inside = ranks.partition_point(|&rank| rank < end);
+                    buckets.push(Bucket { upper: upper as u32, below, len, ranks: inside });
+                    (self.wanted[upper], *count) = (1, place);
+                    place += len;
+                    ranks = &ranks[inside..];
+                }
+                below = end;
+            }
         }
         place
     }
