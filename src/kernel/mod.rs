@@ -16,6 +16,7 @@ pub(crate) mod extrema;
 pub(crate) mod hadamard;
 pub(crate) mod level;
 pub(crate) mod order;
+pub(crate) mod rans;
 pub(crate) mod scale;
 pub(crate) mod sums;
 pub(crate) mod trellis;
