@@ -1,7 +1,7 @@
 //! The loops with more than one table: which one follows from the class of a value and from the codes before it.
 
 use super::{
-    stream::{Back, finish, parts, raw, read_states, refill},
+    stream::{finish, parts, raw, read_states, refill},
     table::{Positions, Table},
 };
 use crate::{
@@ -9,7 +9,10 @@ use crate::{
     classes::Classes,
     code::Code,
     error::{Error, Result},
-    kernel::rans::{self, FIRST_BITS, LANES, LOW, Lanes, Narrow, Slot, Tables, Wide, Words},
+    kernel::rans::{
+        self, FIRST_BITS, LANES, LOW, Lanes, Narrow, Slot, Tables, Wide, Words,
+        encode::{Back, Encoding, Span, Symbol, encode},
+    },
 };
 use alloc::vec::Vec;
 use core::slice;
@@ -19,6 +22,8 @@ pub(super) const MOST_SYMBOL: u32 = 1 << 24;
 /// Bits of the sum of frequencies.
 pub(super) const BITS: u32 = rans::BITS;
 const MASK: u32 = (1 << BITS) - 1;
+/// More symbols of all tables, 16 bytes each, are not kept twice, and encoded one by one.
+const MOST_ENCODED: usize = 1 << 17;
 /// Values whose classes are found at once: a multiple of all lanes.
 const PIECE: usize = 1024;
 
@@ -32,6 +37,8 @@ pub(super) struct Contexts {
     slots: Positions,
     /// What slots do not say of each table: see [`symbols`](rans::symbols).
     symbols: Vec<u32>,
+    /// How codes are encoded: that of all tables, one after the other, if all are found at once.
+    encoder: Option<(Vec<Symbol>, Vec<Span>)>,
     width: u32,
 }
 
@@ -39,7 +46,8 @@ impl Contexts {
     /// Without tables, which follow: one for each side of each class.
     pub(super) fn new(automaton: Automaton, classes: Classes, width: u32) -> Self {
         let (tables, slots, symbols) = (Vec::new(), Positions::Narrow(Vec::new()), Vec::new());
-        Self { automaton, classes, tables, slots, symbols, width }
+        let encoder = Some((Vec::new(), Vec::new()));
+        Self { automaton, classes, tables, slots, symbols, encoder, width }
     }
 
     /// Room for so many tables.
@@ -64,6 +72,15 @@ impl Contexts {
             }
         }
         self.symbols.push(word);
+        match (&mut self.encoder, table.encoder()) {
+            (Some((all, spans)), Some((symbols, [_, first, len, low])))
+                if all.len() + symbols.len() <= MOST_ENCODED =>
+            {
+                spans.push([all.len() as u32, first, len, low]);
+                all.extend(symbols);
+            }
+            _ => self.encoder = None,
+        }
         self.tables.push(table);
     }
 
@@ -105,6 +122,46 @@ impl Contexts {
         Err(Error::Unsuited { setting: "automaton", remedy: "quantize with the automaton of the codec" })
     }
 
+    /// Whether codes are a path of the automaton.
+    pub(super) fn fits<C: Code>(&self, start: usize, codes: &[C]) -> bool {
+        match self.automaton.lane_count() {
+            1 => self.all_fit::<C, 1>(start, codes),
+            2 => self.all_fit::<C, 2>(start, codes),
+            4 => self.all_fit::<C, 4>(start, codes),
+            8 => self.all_fit::<C, 8>(start, codes),
+            16 => self.all_fit::<C, 16>(start, codes),
+            _ => self.all_fit::<C, 32>(start, codes),
+        }
+    }
+
+    fn all_fit<C: Code, const WIDTH: usize>(&self, start: usize, codes: &[C]) -> bool {
+        let (automaton, idle) = (self.automaton, self.classes.idle());
+        if automaton.sides() == 1 {
+            return true;
+        }
+        let mut walk = [0; WIDTH];
+        let mut classed = [0; PIECE];
+        let mut wrong = 0;
+        for (piece, codes) in codes.chunks(PIECE).enumerate() {
+            let at = start + piece * PIECE;
+            self.classes.fill(at, &mut classed[..codes.len()]);
+            for (round, codes) in codes.chunks(WIDTH).enumerate() {
+                if (at + round * WIDTH).is_multiple_of(automaton.block()) {
+                    walk = [0; WIDTH];
+                }
+                let classes = &classed[round * WIDTH..];
+                for ((state, code), &class) in walk.iter_mut().zip(codes).zip(classes) {
+                    let code = code.to_u32();
+                    let next = automaton.next(*state, code >> 1);
+                    let still = usize::from(class) < idle;
+                    wrong |= (code ^ if still { 0 } else { *state }) & 1;
+                    *state = if still { *state } else { next };
+                }
+            }
+        }
+        wrong == 0
+    }
+
     fn decoding<S>(&self, slots: S) -> Tables<'_, S> {
         let Self { automaton, classes, symbols, .. } = self;
         let plain = symbols.iter().all(|&word| word == 0);
@@ -129,14 +186,29 @@ impl Contexts {
         let mut states = [LOW; LANES];
         let mut classed = [0; PIECE];
         for (piece, codes) in codes.chunks(PIECE).enumerate().rev() {
-            self.classes.fill(start + piece * PIECE, &mut classed[..codes.len()]);
-            for (i, code) in codes.iter().enumerate().rev() {
-                let code = code.to_u32();
-                let side = (code & shift) as usize;
-                let table = &self.tables[usize::from(classed[i]) * sides + side];
-                if !out.code(table, BITS, &mut states[i % lanes], code >> shift) {
-                    return None;
+            let classed = &mut classed[..codes.len()];
+            self.classes.fill(start + piece * PIECE, classed);
+            // What is behind the last round of all lanes, then whole rounds, and one by one where they cannot be encoded at
+            // once.
+            let (mut rest, mut tail) = codes.split_at(codes.len() / lanes * lanes);
+            loop {
+                for ((&code, &class), x) in tail.iter().zip(&classed[rest.len()..]).zip(&mut states).rev() {
+                    let code = code.to_u32();
+                    let table = &self.tables[usize::from(class) * sides + (code & shift) as usize];
+                    if !out.code(table, BITS, x, code >> shift) {
+                        return None;
+                    }
                 }
+                if let Some((symbols, spans)) = &self.encoder {
+                    let classed_too = !self.classes.is_one();
+                    let encoding = Encoding { symbols, spans, bits: BITS, side_bits: shift, classed: classed_too };
+                    let done = encode(&encoding, lanes, &mut states, &mut out, rest, &classed[..rest.len()]);
+                    rest = &rest[..rest.len() - done];
+                }
+                if rest.is_empty() {
+                    break;
+                }
+                (rest, tail) = rest.split_at(rest.len() - lanes);
             }
         }
         out.states(&states[..lanes]).map(|at| len - at)

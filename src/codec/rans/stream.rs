@@ -4,19 +4,16 @@ use super::table::{Positions, Table};
 use crate::{
     code::Code,
     error::{Error, Result},
-    kernel::rans::{self, FIRST_BITS, LANES, LOW, Lanes, Narrow, Tables, WORD, Wide, Words},
+    kernel::rans::{
+        self, FIRST_BITS, LANES, LOW, Lanes, Narrow, Tables, WORD, Wide, Words,
+        encode::{Back, Encoding, encode},
+    },
 };
 use alloc::{vec, vec::Vec};
 use core::slice;
 
 /// Bytes of a state.
 const STATE: usize = 4;
-
-/// Writes words from the end of a buffer to its front.
-pub(super) struct Back<'a> {
-    pub(super) bytes: &'a mut [u8],
-    pub(super) at: usize,
-}
 
 impl Back<'_> {
     /// Whether there was room.
@@ -47,7 +44,7 @@ impl Back<'_> {
     pub(super) fn code<C: Code>(&mut self, table: &Table, bits: u32, x: &mut u32, code: C) -> bool {
         let mut symbol = table.symbol(code);
         let code = code.to_u32();
-        if symbol.frequency == 0 {
+        if symbol.frequency() == 0 {
             for (shift, bits) in parts(table.width()).rev() {
                 if !self.raw(x, bits, (code >> shift) & ((1 << bits) - 1)) {
                     return false;
@@ -61,7 +58,7 @@ impl Back<'_> {
             }
         }
         // The product is 2^32 if there is no other symbol.
-        if u64::from(*x) >= u64::from(symbol.frequency) << (32 - bits) {
+        if u64::from(*x) >= u64::from(symbol.frequency()) << (32 - bits) {
             if !self.word(*x) {
                 return false;
             }
@@ -162,10 +159,23 @@ impl Table {
         let mut out = Back { at: len, bytes };
         let mut states = [LOW; LANES];
         let bits = self.bits();
-        for (i, &code) in codes.iter().enumerate().rev() {
-            if !out.code(self, bits, &mut states[i % lanes], code) {
-                return None;
+        // What is behind the last round of all lanes, then whole rounds, and one by one where they cannot be encoded at once.
+        let (mut rest, mut tail) = codes.split_at(codes.len() / lanes * lanes);
+        loop {
+            for (&code, x) in tail.iter().zip(&mut states).rev() {
+                if !out.code(self, bits, x, code) {
+                    return None;
+                }
             }
+            if let Some((symbols, span)) = self.encoder() {
+                let encoding = Encoding { symbols, spans: &[span], bits, side_bits: 0, classed: false };
+                let done = encode(&encoding, lanes, &mut states, &mut out, rest, &[]);
+                rest = &rest[..rest.len() - done];
+            }
+            if rest.is_empty() {
+                break;
+            }
+            (rest, tail) = rest.split_at(rest.len() - lanes);
         }
         out.states(&states[..lanes]).map(|at| len - at)
     }

@@ -4,7 +4,10 @@ use super::{normalize::price, plan::Plan};
 use crate::{
     code::Code,
     error::{Error, Result},
-    kernel::rans::{self, Narrow, Slot, Slots, Wide},
+    kernel::rans::{
+        self, Narrow, Slot, Slots, Wide,
+        encode::{Span, Symbol},
+    },
     rates::Prices,
     wire::{Reader, Writer},
 };
@@ -27,30 +30,6 @@ impl Positions {
             Self::Narrow(slots) => Narrow(slots.as_chunks().0).slot(table, position),
             Self::Wide(slots) => Wide(slots, bits).slot(table, position),
         }
-    }
-}
-
-/// How a symbol is encoded: as `x / frequency * 2^bits + x % frequency + first`, without the division.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Symbol {
-    /// `2^64 / frequency`, rounded up.
-    reciprocal: u64,
-    first: u32,
-    pub(super) frequency: u32,
-}
-
-impl Symbol {
-    fn new(first: u32, frequency: u32) -> Self {
-        // The quotient of a frequency of 1 is one short, which `put` makes up for.
-        let reciprocal = u64::MAX / u64::from(frequency.max(1));
-        Self { reciprocal: reciprocal.saturating_add(u64::from(frequency > 1)), first, frequency }
-    }
-
-    #[inline(always)]
-    pub(super) fn put(self, x: u32, bits: u32) -> u32 {
-        let quotient = ((u128::from(x) * u128::from(self.reciprocal)) >> 64) as u32 + u32::from(self.frequency == 1);
-        // x - quotient * frequency is the rest.
-        x.wrapping_add(self.first).wrapping_add(quotient.wrapping_mul((1_u32 << bits) - self.frequency))
     }
 }
 
@@ -253,7 +232,7 @@ impl Table {
 
     /// What each symbol costs.
     pub(super) fn prices(&self) -> Prices {
-        let other = (price(self.escape.frequency, self.bits) + f64::from(self.width)) as f32;
+        let other = (price(self.escape.frequency(), self.bits) + f64::from(self.width)) as f32;
         let first = self.symbols.first().map_or(0, |&(code, _)| code);
         let span = self.symbols.last().map_or(0, |&(code, _)| code - first + 1);
         let mut bits = vec![other; span as usize];
@@ -271,7 +250,13 @@ impl Table {
 
     /// The first position of escapes.
     pub(super) fn escape_first(&self) -> u32 {
-        (1 << self.bits) - self.escape.frequency
+        (1 << self.bits) - self.escape.frequency()
+    }
+
+    /// How all codes are encoded; none if they are not found at once.
+    pub(super) fn encoder(&self) -> Option<(&[Symbol], Span)> {
+        let first = self.symbols.first().map_or(0, |&(code, _)| code);
+        self.dense.then_some((self.encoder.as_slice(), [0, first, self.encoder.len() as u32, self.low]))
     }
 
     /// How a code is encoded; escaped if it has a frequency of 0.
@@ -295,7 +280,7 @@ impl Table {
     #[inline(always)]
     pub(super) fn escaped(&self, position: u32) -> Slot {
         // All there is would be 2^14 at most.
-        let (frequency, offset) = (self.escape.frequency as u16, (position - self.escape_first()) as u16);
+        let (frequency, offset) = (self.escape.frequency() as u16, (position - self.escape_first()) as u16);
         Slot { symbol: 0, frequency, offset }
     }
 

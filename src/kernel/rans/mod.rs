@@ -5,6 +5,7 @@
 
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod avx512;
+pub(crate) mod encode;
 mod portable;
 
 use super::level::dispatch;
