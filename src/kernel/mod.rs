@@ -15,6 +15,7 @@ pub(crate) mod exp;
 pub(crate) mod extrema;
 pub(crate) mod hadamard;
 pub(crate) mod level;
+pub(crate) mod multiples;
 pub(crate) mod order;
 pub(crate) mod rans;
 pub(crate) mod scale;

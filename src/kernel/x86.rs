@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::code::Code;
 use core::arch::x86_64::*;
 
 /// Both ways for each vector, though not all have been needed yet.
@@ -33,4 +34,17 @@ vectors! {
     "avx" load_u16x16 store_u16x16 [u16; 16] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "avx512f" load_u32x16 store_u32x16 [u32; 16] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
     "avx512f" load_f32x16 store_f32x16 [f32; 16] __m512: _mm512_loadu_ps _mm512_storeu_ps;
+}
+
+/// 16 codes as numbers.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
+pub(crate) fn load_codes<C: Code>(codes: &[C; 16]) -> __m512i {
+    let codes = codes.as_slice();
+    match C::BITS {
+        8 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm512_cvtepu8_epi32(load_u8x16(codes))),
+        16 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm512_cvtepu16_epi32(load_u16x16(codes))),
+        _ => bytemuck::cast_slice(codes).first_chunk().map(|codes| load_u32x16(codes)),
+    }
+    .unwrap_or(_mm512_setzero_si512())
 }

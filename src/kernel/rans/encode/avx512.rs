@@ -5,7 +5,7 @@
 use super::{Back, Encoding, LANES, Span, Symbol, WORD};
 use crate::{
     code::Code,
-    kernel::x86::{load_u8x16, load_u8x32, load_u16x16, load_u32x16, store_u8x64, store_u32x16},
+    kernel::x86::{load_codes, load_u8x16, load_u8x32, load_u32x16, store_u8x64, store_u32x16},
 };
 use core::arch::x86_64::*;
 
@@ -77,7 +77,7 @@ fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bo
             break;
         }
         for (v, codes) in round.as_chunks::<WIDTH>().0.iter().enumerate().rev() {
-            let code = load(codes);
+            let code = load_codes(codes);
             let side = _mm512_and_si512(code, side_bits);
             let mut span = [_mm512_setzero_si512(); 4];
             if CLASSED {
@@ -175,16 +175,4 @@ fn ranges(from: &[Symbol], number: __m512i) -> __m512i {
         *found = unsafe { from.get_unchecked(at as usize) }.range;
     }
     load_u32x16(&found)
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-#[inline]
-fn load<C: Code>(codes: &[C; WIDTH]) -> __m512i {
-    let codes = codes.as_slice();
-    match C::BITS {
-        8 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm512_cvtepu8_epi32(load_u8x16(codes))),
-        16 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm512_cvtepu16_epi32(load_u16x16(codes))),
-        _ => bytemuck::cast_slice(codes).first_chunk().map(|codes| load_u32x16(codes)),
-    }
-    .unwrap_or(_mm512_setzero_si512())
 }
