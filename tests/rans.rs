@@ -123,7 +123,8 @@ fn lanes_are_as_many_as_the_payload_affords() {
     let lanes = |len: usize| 1 << codec.encode(&codes[..len]).unwrap()[0];
     assert_eq!(lanes(1 << 20), 32);
     assert_eq!(lanes(4096), 1);
-    for len in [10_000, 50_000, 100_000, 300_000] {
+    assert_eq!(lanes(100_000), 32);
+    for len in [10_000, 30_000, 50_000] {
         let bytes = codec.encode(&codes[..len]).unwrap().len();
         let (lanes, thousandth) = (lanes(len), bytes / 1000);
         assert!(lanes == 1 || 4 * lanes <= thousandth + 1, "{len}: {lanes} lanes in {bytes} bytes");
@@ -179,9 +180,9 @@ fn what_cannot_be_coded_is_packed_or_refused() {
     // Counts beyond what is counted exactly.
     for counts in [vec![u64::MAX, 1], vec![1 << 63, 1 << 63, 3], vec![u64::MAX; 300]] {
         let table = Table::from_counts(&counts, 9).unwrap();
-        let shares: Vec<f64> = table.symbols().iter().map(|&(_, f)| f64::from(f)).collect();
+        let thousandths: Vec<f64> = table.symbols().iter().map(|&(_, f)| f64::from(f)).collect();
         let likely = counts.iter().filter(|&&count| count > 1000).count() as f64;
-        assert!(shares[0] >= 0.9 * f64::from(1_u32 << table.bits()) / likely, "{shares:?}");
+        assert!(thousandths[0] >= 0.9 * f64::from(1_u32 << table.bits()) / likely, "{thousandths:?}");
     }
 }
 

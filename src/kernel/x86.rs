@@ -3,10 +3,13 @@
 #![allow(unsafe_code)]
 #![allow(dead_code, reason = "pairs of a load and a store, not each of which is needed")]
 
+use crate::code::Code;
 use core::arch::x86_64::*;
 
+/// Both ways for each vector, though not all have been needed yet.
 macro_rules! vectors {
     ($($feature:literal $load:ident $store:ident [$item:ty; $lanes:literal] $vector:ident: $loadu:ident $storeu:ident;)+) => {$(
+        #[allow(dead_code)]
         #[target_feature(enable = $feature)]
         #[inline]
         #[allow(dead_code, reason = "some vectors go one way only")]
@@ -15,6 +18,7 @@ macro_rules! vectors {
             unsafe { $loadu(from.as_ptr().cast()) }
         }
 
+        #[allow(dead_code)]
         #[target_feature(enable = $feature)]
         #[inline]
         #[allow(dead_code, reason = "some vectors go one way only")]
@@ -93,4 +97,17 @@ pub(crate) fn load_part_u8x64(from: &[u8]) -> __m512i {
 pub(crate) fn store_part_u8x64(to: &mut [u8], vector: __m512i) {
     // SAFETY: lanes beyond the slice are masked out, and memory behind those is not touched.
     unsafe { _mm512_mask_storeu_epi8(to.as_mut_ptr().cast(), first_of_64(to.len()), vector) }
+}
+
+/// 16 codes as numbers.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
+pub(crate) fn load_codes<C: Code>(codes: &[C; 16]) -> __m512i {
+    let codes = codes.as_slice();
+    match C::BITS {
+        8 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm512_cvtepu8_epi32(load_u8x16(codes))),
+        16 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm512_cvtepu16_epi32(load_u16x16(codes))),
+        _ => bytemuck::cast_slice(codes).first_chunk().map(|codes| load_u32x16(codes)),
+    }
+    .unwrap_or(_mm512_setzero_si512())
 }

@@ -8,7 +8,7 @@ use crate::{
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
-    kernel::extrema::enclose,
+    kernel::{extrema::enclose, multiples::multiples},
     rates::Rates,
     spikes::{MOST_SPIKES, Spikes},
     wire::{Reader, unzigzag, zigzag},
@@ -264,9 +264,9 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
     fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
         same_length("codes", values.len(), codes.len())?;
         check_piece(start, values.len(), 1)?;
-        check_codes(start, codes, self.level_count())?;
-        for (x, code) in values.iter_mut().zip(codes) {
-            *x = self.level(code.to_u32()).clamp(f32::MIN, f32::MAX);
+        if multiples(self.first, self.step, codes, values) >= self.level_count() {
+            // Says which it is.
+            check_codes(start, codes, self.level_count())?;
         }
         for (index, &spike) in self.spikes.as_slice().iter().enumerate() {
             let codes = codes.iter().map(|code| code.to_u32().wrapping_sub(self.spike_code(index)));

@@ -185,7 +185,7 @@ impl<C: Code> Codec for ContextRansCodec<C> {
 
     fn encode_at(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Result<usize> {
         self.check(start, codes.len())?;
-        let Contexts { automaton, classes, .. } = &self.contexts;
+        let automaton = self.contexts.automaton;
         // All that streams can hold, so that what was decoded can be encoded.
         let level_count = 1_u64 << (bits_of(self.top()) + automaton.side_bits());
         let used = codes.iter().fold(0, |used, code| code.to_u32() | used);
@@ -195,9 +195,7 @@ impl<C: Code> Codec for ContextRansCodec<C> {
             return Err(Error::Code { index: start.saturating_add(index), code, level_count });
         }
         // Codes that the automaton does not know are packed, as those that are larger without it.
-        let known = start.is_multiple_of(automaton.block())
-            && Contexts::for_each(*automaton, (classes, self.contexts.first_spike()), start, codes, |_, _, _| ())
-                .is_ok();
+        let known = start.is_multiple_of(automaton.block()) && self.contexts.fits(start, codes);
         let width = bits_of(used);
         let packing = self.packing(width as u8)?;
         let packed = 1 + packing.max_encoded_len(codes.len());

@@ -2,24 +2,29 @@
 
 use super::{
     spike_mask::{PIECE, SpikeFlags, SpikeMask},
-    stream::{Back, LOW, WORD, finish, parts, read_states, refill},
-    table::{Slot, Table},
+    stream::{finish, parts, raw, read_states, refill},
+    table::{Positions, Table},
 };
 use crate::{
-    automaton::{Automaton, LANES},
+    automaton::Automaton,
     classes::Classes,
     code::Code,
     error::{Error, Result},
+    kernel::rans::{
+        self, FIRST_BITS, LANES, LOW, Lanes, Narrow, Slot, Tables, Wide, Words,
+        encode::{Back, Encoding, Span, Symbol, encode},
+    },
 };
 use alloc::vec::Vec;
+use core::slice;
 
 /// Symbols are below this.
 pub(super) const MOST_SYMBOL: u32 = 1 << 24;
-const ESCAPE: u32 = 1 << 31;
-const LOW_SHIFT: u32 = 24;
 /// Bits of the sum of frequencies.
-pub(super) const BITS: u32 = 12;
+pub(super) const BITS: u32 = rans::BITS;
 const MASK: u32 = (1 << BITS) - 1;
+/// More symbols of all tables, 16 bytes each, are not kept twice, and encoded one by one.
+const MOST_ENCODED: usize = 1 << 17;
 
 /// Tables for all sides of all classes.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,18 +34,21 @@ pub(super) struct Contexts {
     /// Where spikes are, if there are some.
     pub(super) mask: Option<SpikeMask>,
     pub(super) tables: Vec<Table>,
-    /// Those of all tables, one after the other. Codes are symbols, with the number of their low bits from bit 24 on, or
-    /// escapes.
-    slots: Vec<Slot>,
-    any_low: bool,
+    /// Those of all tables, one after the other.
+    slots: Positions,
+    /// What slots do not say of each table: see [`symbols`](rans::symbols).
+    symbols: Vec<u32>,
+    /// How codes are encoded: that of all tables, one after the other, if all are found at once.
+    encoder: Option<(Vec<Symbol>, Vec<Span>)>,
     width: u32,
 }
 
 impl Contexts {
     /// Without tables, which follow: one for each side of each class.
     pub(super) fn new(automaton: Automaton, mask: Option<SpikeMask>, width: u32) -> Self {
-        let classes = Classes::default();
-        Self { automaton, classes, mask, tables: Vec::new(), slots: Vec::new(), any_low: false, width }
+        let (tables, slots, symbols) = (Vec::new(), Positions::Narrow(Vec::new()), Vec::new());
+        let encoder = Some((Vec::new(), Vec::new()));
+        Self { automaton, classes: Classes::default(), mask, tables, slots, symbols, encoder, width }
     }
 
     pub(super) fn set_classes(&mut self, classes: Classes) {
@@ -55,16 +63,34 @@ impl Contexts {
     /// Room for so many tables.
     pub(super) fn reserve(&mut self, tables: usize) {
         self.tables.reserve_exact(tables);
-        self.slots.reserve_exact(tables << BITS);
+        self.symbols.reserve_exact(tables);
+        match &mut self.slots {
+            Positions::Narrow(slots) => slots.reserve_exact(tables << BITS),
+            Positions::Wide(slots) => slots.reserve_exact(tables << BITS),
+        }
     }
 
     pub(super) fn push(&mut self, mut table: Table) {
-        let (escape, low) = (table.escape_first(), table.low_bits());
-        for (position, slot) in (0..).zip(table.take_slots()) {
-            let code = if position < escape { slot.code | low << LOW_SHIFT } else { ESCAPE };
-            self.slots.push(Slot { code, ..slot });
+        let mut word = *table.symbols_word();
+        match (&mut self.slots, table.take_slots()) {
+            (Positions::Narrow(all), Positions::Narrow(slots)) => all.extend(slots),
+            (Positions::Wide(all), slots) => all.extend(widened(&slots, slice::from_mut(&mut word))),
+            (Positions::Narrow(_), Positions::Wide(slots)) => {
+                let mut all = widened(&self.slots, &mut self.symbols);
+                all.extend(slots);
+                self.slots = Positions::Wide(all);
+            }
         }
-        self.any_low |= low > 0;
+        self.symbols.push(word);
+        match (&mut self.encoder, table.encoder()) {
+            (Some((all, spans)), Some((symbols, [_, first, len, low])))
+                if all.len() + symbols.len() <= MOST_ENCODED =>
+            {
+                spans.push([all.len() as u32, first, len, low]);
+                all.extend(symbols);
+            }
+            _ => self.encoder = None,
+        }
         self.tables.push(table);
     }
 
@@ -107,6 +133,72 @@ impl Contexts {
         Err(Error::Unsuited { setting: "automaton", remedy: "quantize with the automaton of the codec" })
     }
 
+    /// The classes of codes that start at `start`.
+    fn fill<C: Code>(&self, start: usize, codes: &[C], classed: &mut [u8]) {
+        self.classes.fill(start, classed);
+        if self.mask.is_some() {
+            let (shift, first_spike) = (self.automaton.side_bits(), self.first_spike());
+            for (class, code) in classed.iter_mut().zip(codes) {
+                *class = if code.to_u32() >> shift >= first_spike { 0 } else { *class };
+            }
+        }
+    }
+
+    /// Whether codes are a path of the automaton.
+    pub(super) fn fits<C: Code>(&self, start: usize, codes: &[C]) -> bool {
+        match self.automaton.lane_count() {
+            1 => self.all_fit::<C, 1>(start, codes),
+            2 => self.all_fit::<C, 2>(start, codes),
+            4 => self.all_fit::<C, 4>(start, codes),
+            8 => self.all_fit::<C, 8>(start, codes),
+            16 => self.all_fit::<C, 16>(start, codes),
+            _ => self.all_fit::<C, 32>(start, codes),
+        }
+    }
+
+    fn all_fit<C: Code, const WIDTH: usize>(&self, start: usize, codes: &[C]) -> bool {
+        let (automaton, idle) = (self.automaton, self.classes.idle());
+        if automaton.sides() == 1 {
+            return true;
+        }
+        let mut walk = [0; WIDTH];
+        let mut classed = [0; PIECE];
+        let mut wrong = 0;
+        for (piece, codes) in codes.chunks(PIECE).enumerate() {
+            let at = start + piece * PIECE;
+            self.fill(at, codes, &mut classed[..codes.len()]);
+            for (round, codes) in codes.chunks(WIDTH).enumerate() {
+                if (at + round * WIDTH).is_multiple_of(automaton.block()) {
+                    walk = [0; WIDTH];
+                }
+                let classes = &classed[round * WIDTH..];
+                for ((state, code), &class) in walk.iter_mut().zip(codes).zip(classes) {
+                    let code = code.to_u32();
+                    let next = automaton.next(*state, code >> 1);
+                    let still = usize::from(class) < idle;
+                    wrong |= (code ^ if still { 0 } else { *state }) & 1;
+                    *state = if still { *state } else { next };
+                }
+            }
+        }
+        wrong == 0
+    }
+
+    fn decoding<S>(&self, slots: S) -> Tables<'_, S> {
+        let Self { automaton, classes, symbols, .. } = self;
+        let plain = symbols.iter().all(|&word| word == 0);
+        let (h0, h1) = Automaton::taps(automaton.states() as u16);
+        Tables {
+            slots,
+            symbols,
+            side_bits: automaton.side_bits(),
+            taps: (h0.into(), h1.into()),
+            idle: classes.idle() as u32,
+            classed: !classes.is_one(),
+            plain,
+        }
+    }
+
     /// As for one table: bytes are at the end of `bytes` then.
     pub(super) fn encode_back<C: Code>(&self, start: usize, codes: &[C], bytes: &mut [u8]) -> Option<usize> {
         let (lanes, sides) = (self.automaton.lane_count(), self.automaton.sides());
@@ -116,15 +208,29 @@ impl Contexts {
         let mut states = [LOW; LANES];
         let (mut classed, all) = ([0; PIECE], codes);
         for (piece, codes) in codes.chunks(PIECE).enumerate().rev() {
-            self.classes.fill(start + piece * PIECE, &mut classed[..codes.len()]);
-            for (i, code) in codes.iter().enumerate().rev() {
-                let code = code.to_u32();
-                let side = (code & shift) as usize;
-                let symbol = code >> shift;
-                let class = if symbol >= first_spike { 0 } else { usize::from(classed[i]) };
-                if !out.code(&self.tables[class * sides + side], BITS, &mut states[i % lanes], symbol) {
-                    return None;
+            let classed = &mut classed[..codes.len()];
+            self.fill(start + piece * PIECE, codes, classed);
+            // What is behind the last round of all lanes, then whole rounds, and one by one where they cannot be encoded at
+            // once.
+            let (mut rest, mut tail) = codes.split_at(codes.len() / lanes * lanes);
+            loop {
+                for ((&code, &class), x) in tail.iter().zip(&classed[rest.len()..]).zip(&mut states).rev() {
+                    let code = code.to_u32();
+                    let table = &self.tables[usize::from(class) * sides + (code & shift) as usize];
+                    if !out.code(table, BITS, x, code >> shift) {
+                        return None;
+                    }
                 }
+                if let Some((symbols, spans)) = &self.encoder {
+                    let classed_too = !self.classes.is_one();
+                    let encoding = Encoding { symbols, spans, bits: BITS, side_bits: shift, classed: classed_too };
+                    let done = encode(&encoding, lanes, &mut states, &mut out, rest, &classed[..rest.len()]);
+                    rest = &rest[..rest.len() - done];
+                }
+                if rest.is_empty() {
+                    break;
+                }
+                (rest, tail) = rest.split_at(rest.len() - lanes);
             }
             if let Some(mask) = &self.mask {
                 let (from, is_spike) = (piece * PIECE, |i: usize| all[i].to_u32() >> shift >= first_spike);
@@ -137,42 +243,54 @@ impl Contexts {
     }
 }
 
+/// Slots of whole tables, whose symbols are what they are; says so in what else is known of them.
+fn widened(slots: &Positions, symbols: &mut [u32]) -> Vec<Slot> {
+    let slot = |table: usize, position| {
+        let slot = slots.slot(table, BITS, position);
+        let first = if slot.frequency > 0 { symbols[table] & ((1 << FIRST_BITS) - 1) } else { 0 };
+        Slot { symbol: slot.symbol + first, ..slot }
+    };
+    let all = (0..symbols.len()).flat_map(|table| (0..=MASK).map(move |position| (table, position)));
+    let all = all.map(|(table, position)| slot(table, position)).collect();
+    for word in symbols {
+        *word = rans::symbols(0, *word >> FIRST_BITS);
+    }
+    all
+}
+
 /// A stream that is being decoded, piece by piece.
 pub(super) struct ContextDecoder<'a> {
     contexts: &'a Contexts,
-    /// Of the coder, and of the automaton.
-    states: [u32; LANES],
-    walk: [u32; LANES],
+    lanes: Lanes,
     /// The position of the next code, in the array and in the stream.
     start: usize,
     done: usize,
     /// Codes in all.
     count: usize,
     flags: Option<SpikeFlags>,
-    bytes: &'a [u8],
-    at: usize,
+    words: Words<'a>,
 }
 
 impl<'a> ContextDecoder<'a> {
     pub(super) fn new(contexts: &'a Contexts, start: usize, count: usize, bytes: &'a [u8]) -> Result<Self> {
-        let (states, at) = read_states(bytes, contexts.automaton.lane_count())?;
+        let (lanes, words) = read_states(bytes, contexts.automaton.lane_count())?;
         let flags = contexts.mask.as_ref().map(|_| SpikeFlags::new());
-        Ok(Self { contexts, states, walk: [0; LANES], start, done: 0, count, flags, bytes, at })
+        Ok(Self { contexts, lanes, start, done: 0, count, flags, words })
     }
 
     /// The next codes.
     pub(super) fn decode<C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
         let mut classed = [0; PIECE];
-        let block = self.contexts.automaton.block();
+        let (block, count) = (self.contexts.automaton.block(), self.contexts.automaton.lane_count());
         let mut rest = codes;
         while !rest.is_empty() {
             // To the next round of all lanes, then as far as classes are found at once and no lane begins anew.
-            let lane = self.done % LANES;
-            let mut len = rest.len().min(if lane > 0 { LANES - lane } else { PIECE });
+            let lane = self.done % count;
+            let mut len = rest.len().min(if lane > 0 { count - lane } else { PIECE });
             if block > 1 {
                 let position = (self.start + self.done) % block;
                 if position == 0 {
-                    self.walk = [0; LANES];
+                    self.lanes.walk = [0; LANES];
                 }
                 len = len.min(block - position);
             }
@@ -180,8 +298,7 @@ impl<'a> ContextDecoder<'a> {
             if let (Some(mask), Some(flags)) = (&self.contexts.mask, &mut self.flags) {
                 if place == 0 {
                     let pairs = (self.done / 2, PIECE.min(self.count - self.done));
-                    let lanes = &mut self.states[..self.contexts.automaton.lane_count()];
-                    flags.decode(mask, pairs, lanes, (self.bytes, &mut self.at))?;
+                    flags.decode(mask, pairs, &mut self.lanes.x[..count], &mut self.words)?;
                 }
                 len = len.min(PIECE - place);
             }
@@ -192,118 +309,77 @@ impl<'a> ContextDecoder<'a> {
             if let Some(flags) = &self.flags {
                 flags.apply(place, classed);
             }
-            let rounds = if lane > 0 { 0 } else { len / LANES * LANES };
-            let (rounds, tail) = piece.split_at_mut(rounds);
-            self.all_lanes(rounds, classed)?;
-            self.one_by_one(tail, &classed[rounds.len()..])?;
+            if lane > 0 {
+                self.one_by_one(piece, classed)?;
+            } else {
+                self.rounds(piece, classed)?;
+            }
         }
         Ok(())
     }
 
-    fn all_lanes<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
-        match self.contexts.automaton.lane_count() {
-            32 => self.kind::<32, C>(codes, classes),
-            16 => self.kind::<16, C>(codes, classes),
-            8 => self.kind::<8, C>(codes, classes),
-            _ => self.one_by_one(codes, classes),
+    /// From the first lane on.
+    fn rounds<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
+        let count = self.contexts.automaton.lane_count();
+        let (mut codes, mut classes) = (codes, classes);
+        while !codes.is_empty() {
+            let done = self.whole_rounds(codes, classes);
+            self.done += done;
+            // A round with an escape, or near the end of the bytes.
+            let len = count.min(codes.len() - done);
+            let (round, later) = codes[done..].split_at_mut(len);
+            self.one_by_one(round, &classes[done..done + len])?;
+            (codes, classes) = (later, &classes[done + len..]);
         }
-    }
-
-    fn kind<const WIDTH: usize, C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
-        match (self.contexts.any_low, self.contexts.classes.is_one()) {
-            (false, true) => self.rounds::<WIDTH, false, false, C>(codes, classes),
-            (false, false) => self.rounds::<WIDTH, false, true, C>(codes, classes),
-            (true, true) => self.rounds::<WIDTH, true, false, C>(codes, classes),
-            (true, false) => self.rounds::<WIDTH, true, true, C>(codes, classes),
-        }
-    }
-
-    /// Whole rounds of all lanes.
-    fn rounds<const WIDTH: usize, const LOW_BITS: bool, const CLASSED: bool, C: Code>(
-        &mut self,
-        codes: &mut [C],
-        classes: &[u8],
-    ) -> Result<()> {
-        let Contexts { automaton, slots, .. } = self.contexts;
-        let (automaton, idle) = (*automaton, self.contexts.classes.idle() as u32);
-        let sides = automaton.side_bits();
-        let first = |all: &[u32; LANES]| -> [u32; WIDTH] { core::array::from_fn(|lane| all[lane]) };
-        let (mut x, mut walk, mut at) = (first(&self.states), first(&self.walk), self.at);
-        // As long as the words that each lane may need are there, and no escape; otherwise one by one.
-        let most = 2 * WIDTH * if LOW_BITS { 2 } else { 1 };
-        let rounds = codes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(classes.as_chunks::<WIDTH>().0);
-        for (round, classes) in rounds {
-            let (mut y, mut walked, mut ahead, mut escaped) = (x, walk, at, 0);
-            if self.bytes.len() - at >= most {
-                for lane in 0..WIDTH {
-                    let class = u32::from(classes[lane]);
-                    let still = CLASSED && class < idle;
-                    let side = if still { 0 } else { walk[lane] & sides };
-                    let table = if CLASSED { (class << sides) + side } else { side };
-                    let slot = slots[(table << BITS | (y[lane] & MASK)) as usize];
-                    escaped |= slot.code;
-                    let mut z = u32::from(slot.frequency) * (y[lane] >> BITS) + u32::from(slot.offset);
-                    let mut refill = |z: u32| {
-                        let word = u32::from(u16::from_le_bytes([self.bytes[ahead], self.bytes[ahead + 1]]));
-                        let short = z < LOW;
-                        ahead += 2 * usize::from(short);
-                        if short { z << WORD | word } else { z }
-                    };
-                    z = refill(z);
-                    let mut symbol = slot.code;
-                    if LOW_BITS {
-                        let low = (slot.code >> LOW_SHIFT) & 31;
-                        symbol = (symbol & (MOST_SYMBOL - 1)) | (z & ((1 << low) - 1));
-                        z = refill(z >> low);
-                    }
-                    y[lane] = z;
-                    walked[lane] = if still { walk[lane] } else { automaton.next(walk[lane], symbol) };
-                    round[lane] = C::from_u32(symbol << sides | side);
-                }
-            } else {
-                escaped = ESCAPE;
-            }
-            if escaped & ESCAPE == 0 {
-                (x, walk, at) = (y, walked, ahead);
-                self.done += WIDTH;
-            } else {
-                self.keep(&x, &walk, at);
-                self.one_by_one(round, classes)?;
-                (x, walk, at) = (first(&self.states), first(&self.walk), self.at);
-            }
-        }
-        self.keep(&x, &walk, at);
         Ok(())
     }
 
-    fn keep(&mut self, x: &[u32], walk: &[u32], at: usize) {
-        self.states[..x.len()].copy_from_slice(x);
-        self.walk[..walk.len()].copy_from_slice(walk);
-        self.at = at;
+    /// As many as can be decoded at once.
+    fn whole_rounds<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> usize {
+        let Self { contexts, lanes, words, .. } = self;
+        let count = contexts.automaton.lane_count();
+        match &contexts.slots {
+            Positions::Narrow(slots) => {
+                let tables = contexts.decoding(Narrow(slots.as_chunks().0));
+                rans::decode(&tables, count, lanes, words, codes, classes)
+            }
+            Positions::Wide(slots) => {
+                let tables = contexts.decoding(Wide(slots, BITS));
+                rans::decode_wide(&tables, count, lanes, words, codes, classes)
+            }
+        }
     }
 
     fn one_by_one<C: Code>(&mut self, codes: &mut [C], classes: &[u8]) -> Result<()> {
-        let Contexts { automaton, slots, width, .. } = self.contexts;
+        let Contexts { automaton, slots, symbols, tables, width, .. } = self.contexts;
         let (lanes, sides) = (automaton.lane_count(), automaton.side_bits());
         for (code, &class) in codes.iter_mut().zip(classes) {
             let lane = self.done % lanes;
             let still = usize::from(class) < self.contexts.classes.idle();
-            let side = if still { 0 } else { automaton.side(self.walk[lane]) };
-            let x = &mut self.states[lane];
-            let slot = slots[((((u32::from(class) << sides) + side) << BITS) | (*x & MASK)) as usize];
-            *x = u32::from(slot.frequency) * (*x >> BITS) + u32::from(slot.offset);
-            self.refill(lane)?;
-            let mut symbol = slot.code & (MOST_SYMBOL - 1);
-            if slot.code & ESCAPE != 0 {
-                symbol = 0;
-                for (shift, bits) in parts(*width) {
-                    symbol |= self.raw(lane, bits)? << shift;
-                }
-            } else {
-                symbol |= self.raw(lane, (slot.code >> LOW_SHIFT) & 31)?;
+            let walk = &mut self.lanes.walk[lane];
+            let side = if still { 0 } else { automaton.side(*walk) };
+            let table = ((u32::from(class) << sides) + side) as usize;
+            let x = &mut self.lanes.x[lane];
+            let position = *x & MASK;
+            let mut slot = slots.slot(table, BITS, position);
+            let escaped = slot.frequency == 0;
+            if escaped {
+                slot = tables[table].escaped(position);
             }
+            *x = u32::from(slot.frequency) * (*x >> BITS) + u32::from(slot.offset);
+            refill(x, &mut self.words)?;
+            let symbol = if escaped {
+                let mut symbol = 0;
+                for (shift, bits) in parts(*width) {
+                    symbol |= raw(x, &mut self.words, bits)? << shift;
+                }
+                symbol
+            } else {
+                let (first, low) = (symbols[table] & ((1 << FIRST_BITS) - 1), symbols[table] >> FIRST_BITS);
+                (slot.symbol + first) << low | raw(x, &mut self.words, low)?
+            };
             if !still {
-                self.walk[lane] = automaton.next(self.walk[lane], symbol);
+                *walk = automaton.next(*walk, symbol);
             }
             *code = C::from_u32(symbol << sides | side);
             self.done += 1;
@@ -311,23 +387,8 @@ impl<'a> ContextDecoder<'a> {
         Ok(())
     }
 
-    /// Up to 16 bits as they are.
-    #[inline(always)]
-    fn raw(&mut self, lane: usize, bits: u32) -> Result<u32> {
-        let x = &mut self.states[lane];
-        let value = *x & ((1 << bits) - 1);
-        *x >>= bits;
-        self.refill(lane)?;
-        Ok(value)
-    }
-
-    #[inline(always)]
-    fn refill(&mut self, lane: usize) -> Result<()> {
-        refill(&mut self.states[lane], self.bytes, &mut self.at)
-    }
-
     /// All codes have been decoded: bytes that were read.
     pub(super) fn finish(self) -> Result<usize> {
-        finish(&self.states, self.at)
+        finish(&self.lanes, self.words)
     }
 }

@@ -25,8 +25,9 @@ use alloc::vec::Vec;
 ///
 /// Groups of values, such as rows and columns, get a level each, a quarter of an octave of how far their codes are from the
 /// centre, and levels of a value add up to its class. Tables are those of one density, a shape and a scale, which costs a few
-/// bytes; without groups, tables of the codes themselves where they are smaller. Costs as [`Rans`](crate::Rans), with 32 KiB in
-/// memory for each table, and somewhat more to encode: 7 MiB at most, for 64 classes of two sides.
+/// bytes; without groups, tables of the codes themselves where they are smaller. Costs as [`Rans`](crate::Rans), with 16 KiB in
+/// memory for each table, 32 for some with more than 256 symbols, and somewhat more to encode: 9 MiB at most, for 64 classes
+/// of two sides.
 ///
 /// ```
 /// use fewbits::{Automaton, Coded, ContextRans, Fit, Frame, Groups, Rans, Uniform};

@@ -26,10 +26,11 @@ use crate::{
     description::{Describe, Description, Restore, Stages},
     error::{Error, Result},
     fit::Fit,
+    kernel::rans::LANES,
 };
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::marker::PhantomData;
-use stream::{Decoder, MOST_LANES, in_pieces};
+use stream::{Decoder, in_pieces};
 
 /// Settings of a static entropy coder: the table follows from the codes that it is fitted to.
 ///
@@ -112,9 +113,9 @@ fn count<C: Code>(codes: &[C], largest: u32) -> Vec<(u32, u64)> {
 /// to 32 interleaved lanes.
 ///
 /// A stream costs the entropy of its codes under the table within 0.5 %, and 5 bytes or more for the states of its
-/// lanes, whose number is chosen so that they are at most 0.1 % of it. Codes without an entry in the table are escaped, at
-/// the price of the rarest symbol and of the code as it is. A stream that would be larger than packed codes is packed.
-/// Lanes have to end in the state in which they began, which finds most damage.
+/// lanes, whose number is chosen so that they are at most 0.1 % of it, or 0.5 % if that is for all 32. Codes without an
+/// entry in the table are escaped, at the price of the rarest symbol and of the code as it is. A stream that would be
+/// larger than packed codes is packed. Lanes have to end in the state in which they began, which finds most damage.
 ///
 /// Few bytes may stand for many values, so that frames of more than 64 MiB of values may need
 /// [`decompress_within`](crate::decompress_within) and other limits.
@@ -146,11 +147,15 @@ impl<C: Code> RansCodec<C> {
         &self.table
     }
 
-    /// As many as cost at most 0.1 % of the payload that is expected.
+    /// As many as cost at most 0.1 % of the payload that is expected; all that there can be, which are decoded at once, for
+    /// 0.5 %. About a quarter of that comes back, because states hold codes too.
     fn lanes(&self, count: usize) -> usize {
         let bits = self.table.mean_bits() * count as f64;
-        let affordable = (bits / (1000.0 * 32.0)) as usize;
-        1 << affordable.clamp(1, MOST_LANES).ilog2()
+        let affordable = |share: f64| (bits * share / 32.0) as usize;
+        if affordable(0.005) >= LANES {
+            return LANES;
+        }
+        1 << affordable(0.001).clamp(1, LANES).ilog2()
     }
 
     /// The packing of a stream, with the number of bits from its first byte.
@@ -160,7 +165,7 @@ impl<C: Code> RansCodec<C> {
     }
 
     fn decoder<'a>(&'a self, mode: u8, bytes: &'a [u8]) -> Result<Decoder<'a>> {
-        if usize::from(mode) > MOST_LANES.ilog2() as usize {
+        if usize::from(mode) > LANES.ilog2() as usize {
             return Err(Error::Corrupt { what: "lanes of a stream", found: mode.into() });
         }
         Decoder::new(&self.table, bytes, 1 << mode)

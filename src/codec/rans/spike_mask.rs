@@ -2,11 +2,14 @@
 
 use super::{
     normalize::{normalize, price},
-    stream::{Back, LOW, refill},
-    table::Symbol,
+    stream::refill,
 };
 use crate::{
     error::{Error, Result},
+    kernel::rans::{
+        LOW, Words,
+        encode::{Back, Symbol},
+    },
     wire::{Reader, Writer},
 };
 
@@ -145,7 +148,7 @@ impl SpikeFlags {
         mask: &SpikeMask,
         (first, len): (usize, usize),
         states: &mut [u32],
-        (bytes, at): (&[u8], &mut usize),
+        words: &mut Words<'_>,
     ) -> Result<()> {
         self.flags.copy_within(PIECE.., 0);
         let mut before = self.spikes(FARTHEST - 2);
@@ -157,7 +160,7 @@ impl SpikeFlags {
             let kind = starts[1..].iter().map(|&start| usize::from(number >= start)).sum::<usize>();
             let end = if kind == 3 { WHOLE } else { starts[kind + 1] };
             *x = u32::from(end - starts[kind]) * (*x >> BITS) + u32::from(number - starts[kind]);
-            refill(x, bytes, at)?;
+            refill(x, words)?;
             self.flags[here] = (kind & 1) as u8;
             self.flags[here + 1] = (kind >> 1) as u8;
             before = kind.count_ones() as usize;

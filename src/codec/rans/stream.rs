@@ -1,27 +1,19 @@
 //! The loops: codes to words of 16 bits and back, in interleaved lanes.
 
-use super::table::{Symbol, Table};
+use super::table::{Positions, Table};
 use crate::{
     code::Code,
     error::{Error, Result},
+    kernel::rans::{
+        self, FIRST_BITS, LANES, LOW, Lanes, Narrow, Tables, WORD, Wide, Words,
+        encode::{Back, Encoding, Symbol, encode},
+    },
 };
 use alloc::{vec, vec::Vec};
+use core::slice;
 
-/// States are at least this between codes; at the end of a stream they are this again.
-pub(super) const LOW: u32 = 1 << 16;
-
-/// The most lanes.
-pub(super) const MOST_LANES: usize = 32;
 /// Bytes of a state.
 const STATE: usize = 4;
-/// Bits of a word.
-pub(super) const WORD: u32 = 16;
-
-/// Writes words from the end of a buffer to its front.
-pub(super) struct Back<'a> {
-    pub(super) bytes: &'a mut [u8],
-    pub(super) at: usize,
-}
 
 impl Back<'_> {
     /// Whether there was room.
@@ -52,7 +44,7 @@ impl Back<'_> {
     pub(super) fn code<C: Code>(&mut self, table: &Table, bits: u32, x: &mut u32, code: C) -> bool {
         let mut symbol = table.symbol(code);
         let code = code.to_u32();
-        if symbol.frequency == 0 {
+        if symbol.frequency() == 0 {
             for (shift, bits) in parts(table.width()).rev() {
                 if !self.raw(x, bits, (code >> shift) & ((1 << bits) - 1)) {
                     return false;
@@ -72,7 +64,7 @@ impl Back<'_> {
     #[inline(always)]
     pub(super) fn symbol(&mut self, symbol: Symbol, bits: u32, x: &mut u32) -> bool {
         // The product is 2^32 if there is no other symbol.
-        if u64::from(*x) >= u64::from(symbol.frequency) << (32 - bits) {
+        if u64::from(*x) >= u64::from(symbol.frequency()) << (32 - bits) {
             if !self.word(*x) {
                 return false;
             }
@@ -92,39 +84,49 @@ impl Back<'_> {
     }
 }
 
-/// The states of all lanes from the front of a stream, and the bytes that they take.
-pub(super) fn read_states(bytes: &[u8], lanes: usize) -> Result<([u32; MOST_LANES], usize)> {
-    let needed = lanes * STATE;
-    let Some(head) = bytes.get(..needed) else {
-        return Err(Error::Truncated { needed, actual: bytes.len() });
+/// The lanes at the front of a stream, and the words behind them.
+pub(super) fn read_states(bytes: &[u8], count: usize) -> Result<(Lanes, Words<'_>)> {
+    let at = count * STATE;
+    let Some(head) = bytes.get(..at) else {
+        return Err(Error::Truncated { needed: at, actual: bytes.len() });
     };
-    let mut states = [LOW; MOST_LANES];
-    for (x, bytes) in states.iter_mut().zip(head.as_chunks::<STATE>().0) {
+    let mut lanes = Lanes { x: [LOW; LANES], walk: [0; LANES] };
+    for (x, bytes) in lanes.x.iter_mut().zip(head.as_chunks::<STATE>().0) {
         *x = u32::from_le_bytes(*bytes);
         if *x < LOW {
             return Err(Error::Corrupt { what: "state of a lane", found: (*x).into() });
         }
     }
-    Ok((states, needed))
+    Ok((lanes, Words { bytes, at }))
 }
 
 /// A state that is too small takes the next word.
 #[inline(always)]
-pub(super) fn refill(x: &mut u32, bytes: &[u8], at: &mut usize) -> Result<()> {
+pub(super) fn refill(x: &mut u32, words: &mut Words<'_>) -> Result<()> {
     if *x < LOW {
-        let Some(&[low, high]) = bytes.get(*at..).and_then(<[u8]>::first_chunk) else {
-            return Err(Error::Truncated { needed: 2, actual: bytes.len().saturating_sub(*at) });
+        let Words { bytes, at } = *words;
+        let Some(&[low, high]) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
+            return Err(Error::Truncated { needed: 2, actual: bytes.len().saturating_sub(at) });
         };
         *x = *x << WORD | u32::from(u16::from_le_bytes([low, high]));
-        *at += 2;
+        words.at += 2;
     }
     Ok(())
 }
 
+/// Up to 16 bits as they are.
+#[inline(always)]
+pub(super) fn raw(x: &mut u32, words: &mut Words<'_>, bits: u32) -> Result<u32> {
+    let value = *x & ((1 << bits) - 1);
+    *x >>= bits;
+    refill(x, words)?;
+    Ok(value)
+}
+
 /// Lanes end in the state in which they began.
-pub(super) fn finish(states: &[u32], at: usize) -> Result<usize> {
-    match states.iter().find(|&&x| x != LOW) {
-        None => Ok(at),
+pub(super) fn finish(lanes: &Lanes, words: Words<'_>) -> Result<usize> {
+    match lanes.x.iter().find(|&&x| x != LOW) {
+        None => Ok(words.at),
         Some(&x) => Err(Error::Corrupt { what: "final state of a lane", found: x.into() }),
     }
 }
@@ -161,12 +163,25 @@ impl Table {
     pub(super) fn encode_back<C: Code>(&self, codes: &[C], lanes: usize, bytes: &mut [u8]) -> Option<usize> {
         let len = bytes.len();
         let mut out = Back { at: len, bytes };
-        let mut states = [LOW; MOST_LANES];
+        let mut states = [LOW; LANES];
         let bits = self.bits();
-        for (i, &code) in codes.iter().enumerate().rev() {
-            if !out.code(self, bits, &mut states[i % lanes], code) {
-                return None;
+        // What is behind the last round of all lanes, then whole rounds, and one by one where they cannot be encoded at once.
+        let (mut rest, mut tail) = codes.split_at(codes.len() / lanes * lanes);
+        loop {
+            for (&code, x) in tail.iter().zip(&mut states).rev() {
+                if !out.code(self, bits, x, code) {
+                    return None;
+                }
             }
+            if let Some((symbols, span)) = self.encoder() {
+                let encoding = Encoding { symbols, spans: &[span], bits, side_bits: 0, classed: false };
+                let done = encode(&encoding, lanes, &mut states, &mut out, rest, &[]);
+                rest = &rest[..rest.len() - done];
+            }
+            if rest.is_empty() {
+                break;
+            }
+            (rest, tail) = rest.split_at(rest.len() - lanes);
         }
         out.states(&states[..lanes]).map(|at| len - at)
     }
@@ -216,7 +231,7 @@ impl Table {
 }
 
 fn check_lanes(lanes: usize) -> Result<()> {
-    if lanes.is_power_of_two() && lanes <= MOST_LANES {
+    if lanes.is_power_of_two() && lanes <= LANES {
         return Ok(());
     }
     Err(Error::Setting { name: "lanes", value: lanes as f64, allowed: "1, 2, 4, 8, 16 or 32 lanes" })
@@ -225,134 +240,86 @@ fn check_lanes(lanes: usize) -> Result<()> {
 /// A payload that is being decoded, piece by piece.
 pub(super) struct Decoder<'a> {
     table: &'a Table,
-    states: [u32; MOST_LANES],
-    lanes: usize,
+    lanes: Lanes,
+    count: usize,
     /// Codes decoded so far, modulo the number of lanes.
     lane: usize,
-    bytes: &'a [u8],
-    at: usize,
+    words: Words<'a>,
 }
 
 impl<'a> Decoder<'a> {
-    /// `lanes` is a power of two of at most 32.
-    pub(super) fn new(table: &'a Table, bytes: &'a [u8], lanes: usize) -> Result<Self> {
-        let (states, at) = read_states(bytes, lanes)?;
-        Ok(Self { table, states, lanes, lane: 0, bytes, at })
+    /// `count` lanes: a power of two of at most 32.
+    pub(super) fn new(table: &'a Table, bytes: &'a [u8], count: usize) -> Result<Self> {
+        let (lanes, words) = read_states(bytes, count)?;
+        Ok(Self { table, lanes, count, lane: 0, words })
     }
 
     /// The next codes.
     pub(super) fn decode<C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
         // To the next round of all lanes, whole rounds, and what is left.
-        let head = codes.len().min((self.lanes - self.lane) % self.lanes);
-        let (head, rest) = codes.split_at_mut(head);
+        let head = codes.len().min((self.count - self.lane) % self.count);
+        let (head, mut rest) = codes.split_at_mut(head);
         self.one_by_one(head)?;
-        let rounds = rest.len() / self.lanes * self.lanes;
-        let (rounds, tail) = rest.split_at_mut(rounds);
-        if self.table.low_bits() == 0 {
-            self.each_lane::<false, C>(rounds)
-        } else {
-            self.each_lane::<true, C>(rounds)
-        }?;
-        self.one_by_one(tail)
-    }
-
-    fn each_lane<const LOW_BITS: bool, C: Code>(&mut self, rounds: &mut [C]) -> Result<()> {
-        match self.lanes {
-            1 => self.rounds::<1, LOW_BITS, C>(rounds),
-            2 => self.rounds::<2, LOW_BITS, C>(rounds),
-            4 => self.rounds::<4, LOW_BITS, C>(rounds),
-            8 => self.rounds::<8, LOW_BITS, C>(rounds),
-            16 => self.rounds::<16, LOW_BITS, C>(rounds),
-            _ => self.rounds::<32, LOW_BITS, C>(rounds),
-        }
-    }
-
-    /// Whole rounds of all lanes, from the first.
-    fn rounds<const LANES: usize, const LOW_BITS: bool, C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
-        let low = self.table.low_bits();
-        let mut x: [u32; LANES] = core::array::from_fn(|lane| self.states[lane]);
-        let (bits, mask) = (self.table.bits(), (1 << self.table.bits()) - 1);
-        let (slots, escape) = (self.table.slots(), self.table.escape_first());
-        let mut at = self.at;
-        let mut rounds = codes.as_chunks_mut::<LANES>().0.iter_mut();
-        // As long as the words that each lane may need are there, and no escape; otherwise one by one.
-        let most = 2 * LANES * if LOW_BITS { 2 } else { 1 };
-        while self.bytes.len() - at >= most {
-            let Some(round) = rounds.next() else { break };
-            let (mut y, mut ahead, mut escaped) = (x, at, false);
-            for (y, code) in y.iter_mut().zip(&mut *round) {
-                let position = *y & mask;
-                let slot = slots[position as usize];
-                escaped |= position >= escape;
-                *y = u32::from(slot.frequency) * (*y >> bits) + u32::from(slot.offset);
-                let mut refill = |y: u32| {
-                    let word = u32::from(u16::from_le_bytes([self.bytes[ahead], self.bytes[ahead + 1]]));
-                    let short = y < LOW;
-                    ahead += 2 * usize::from(short);
-                    if short { y << WORD | word } else { y }
-                };
-                *y = refill(*y);
-                let mut value = slot.code;
-                if LOW_BITS {
-                    value |= *y & ((1 << low) - 1);
-                    *y = refill(*y >> low);
-                }
-                *code = C::from_u32(value);
-            }
-            if escaped {
-                self.states[..LANES].copy_from_slice(&x);
-                self.at = at;
-                self.one_by_one(round)?;
-                (x, at) = (core::array::from_fn(|lane| self.states[lane]), self.at);
-            } else {
-                (x, at) = (y, ahead);
-            }
-        }
-        self.states[..LANES].copy_from_slice(&x);
-        self.at = at;
-        rounds.try_for_each(|round| self.one_by_one(round))
-    }
-
-    fn one_by_one<C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
-        let (bits, mask) = (self.table.bits(), (1 << self.table.bits()) - 1);
-        for code in codes {
-            let position = self.states[self.lane] & mask;
-            let slot = self.table.slots()[position as usize];
-            self.states[self.lane] =
-                u32::from(slot.frequency) * (self.states[self.lane] >> bits) + u32::from(slot.offset);
-            self.refill()?;
-            let mut value = slot.code;
-            if position >= self.table.escape_first() {
-                value = 0;
-                for (shift, bits) in parts(self.table.width()) {
-                    let x = &mut self.states[self.lane];
-                    value |= (*x & ((1 << bits) - 1)) << shift;
-                    *x >>= bits;
-                    self.refill()?;
-                }
-            } else if self.table.low_bits() > 0 {
-                let low = self.table.low_bits();
-                let x = &mut self.states[self.lane];
-                value |= *x & ((1 << low) - 1);
-                *x >>= low;
-                self.refill()?;
-            }
-            if u64::from(value) >> C::BITS != 0 {
-                return Err(Error::Corrupt { what: "code", found: value.into() });
-            }
-            *code = C::from_u32(value);
-            self.lane = (self.lane + 1) % self.lanes;
+        while !rest.is_empty() {
+            let done = self.rounds(rest);
+            // A round with an escape, or near the end of the bytes.
+            let len = self.count.min(rest.len() - done);
+            let (round, later) = rest[done..].split_at_mut(len);
+            self.one_by_one(round)?;
+            rest = later;
         }
         Ok(())
     }
 
-    #[inline(always)]
-    fn refill(&mut self) -> Result<()> {
-        refill(&mut self.states[self.lane], self.bytes, &mut self.at)
+    /// Whole rounds of all lanes, as many as can be decoded at once.
+    fn rounds<C: Code>(&mut self, codes: &mut [C]) -> usize {
+        let symbols = slice::from_ref(self.table.symbols_word());
+        let Self { table, lanes, count, words, .. } = self;
+        match table.slots() {
+            Positions::Narrow(slots) => {
+                let tables = Tables::one(Narrow(slots.as_chunks().0), symbols);
+                rans::decode(&tables, *count, lanes, words, codes, &[])
+            }
+            Positions::Wide(slots) => {
+                let tables = Tables::one(Wide(slots, table.bits()), symbols);
+                rans::decode_wide(&tables, *count, lanes, words, codes, &[])
+            }
+        }
+    }
+
+    fn one_by_one<C: Code>(&mut self, codes: &mut [C]) -> Result<()> {
+        let (table, bits) = (self.table, self.table.bits());
+        for code in codes {
+            let x = &mut self.lanes.x[self.lane];
+            let position = *x & ((1 << bits) - 1);
+            let mut slot = table.slots().slot(0, bits, position);
+            let escaped = slot.frequency == 0;
+            if escaped {
+                slot = table.escaped(position);
+            }
+            *x = u32::from(slot.frequency) * (*x >> bits) + u32::from(slot.offset);
+            refill(x, &mut self.words)?;
+            let value = if escaped {
+                let mut value = 0;
+                for (shift, bits) in parts(table.width()) {
+                    value |= raw(x, &mut self.words, bits)? << shift;
+                }
+                value
+            } else {
+                let first = table.symbols_word() & ((1 << FIRST_BITS) - 1);
+                (slot.symbol + first) << table.low_bits() | raw(x, &mut self.words, table.low_bits())?
+            };
+            if u64::from(value) >> C::BITS != 0 {
+                return Err(Error::Corrupt { what: "code", found: value.into() });
+            }
+            *code = C::from_u32(value);
+            self.lane = (self.lane + 1) % self.count;
+        }
+        Ok(())
     }
 
     /// All codes have been decoded: bytes that were read.
     pub(super) fn finish(self) -> Result<usize> {
-        finish(&self.states, self.at)
+        finish(&self.lanes, self.words)
     }
 }

@@ -4,43 +4,32 @@ use super::{normalize::price, plan::Plan};
 use crate::{
     code::Code,
     error::{Error, Result},
+    kernel::rans::{
+        self, Narrow, Slot, Slots, Wide,
+        encode::{Span, Symbol},
+    },
     rates::Prices,
     wire::{Reader, Writer},
 };
 use alloc::{vec, vec::Vec};
 
-/// What a state in a range decodes to.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Slot {
-    /// The code, or anything for an escape.
-    pub(super) code: u32,
-    /// `2^bits` for the only symbol there is, which is why it is 16 bits wide and `bits` are at most 14.
-    pub(super) frequency: u16,
-    /// The position in the range of the symbol.
-    pub(super) offset: u16,
+/// What positions decode to, of one table or of several with as many bits.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Positions {
+    /// Symbols are numbered from that of [`Table::symbols_word`] on.
+    Narrow(Vec<u32>),
+    /// Symbols are what they are.
+    Wide(Vec<Slot>),
 }
 
-/// How a symbol is encoded: as `x / frequency * 2^bits + x % frequency + first`, without the division.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Symbol {
-    /// `2^64 / frequency`, rounded up.
-    reciprocal: u64,
-    first: u32,
-    pub(super) frequency: u32,
-}
-
-impl Symbol {
-    pub(super) fn new(first: u32, frequency: u32) -> Self {
-        // The quotient of a frequency of 1 is one short, which `put` makes up for.
-        let reciprocal = u64::MAX / u64::from(frequency.max(1));
-        Self { reciprocal: reciprocal.saturating_add(u64::from(frequency > 1)), first, frequency }
-    }
-
+impl Positions {
+    /// That of a table, of so many bits.
     #[inline(always)]
-    pub(super) fn put(self, x: u32, bits: u32) -> u32 {
-        let quotient = ((u128::from(x) * u128::from(self.reciprocal)) >> 64) as u32 + u32::from(self.frequency == 1);
-        // x - quotient * frequency is the rest.
-        x.wrapping_add(self.first).wrapping_add(quotient.wrapping_mul((1_u32 << bits) - self.frequency))
+    pub(super) fn slot(&self, table: usize, bits: u32, position: u32) -> Slot {
+        match self {
+            Self::Narrow(slots) => Narrow(slots.as_chunks().0).slot(table, position),
+            Self::Wide(slots) => Wide(slots, bits).slot(table, position),
+        }
     }
 }
 
@@ -49,7 +38,7 @@ impl Symbol {
 ///
 /// Frequencies sum to `2^12` or `2^14`. Codes without one are escaped: the last symbol, and then the code as it is. Where
 /// there are too many codes for that, a table can be about codes without their lowest bits, which are there as they are. A
-/// table of 12 bits takes 32 KiB in memory, one of 14 bits 128 KiB, and up to 32 bytes for each symbol.
+/// table of 12 bits takes 16 KiB in memory, or 32 if it has more than 256 symbols, one of 14 bits 128 KiB, and up to 32 bytes for each symbol.
 ///
 /// Duda, "Asymmetric numeral systems", 2013; interleaved as in Giesen, "Interleaved entropy coders", 2014.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +50,9 @@ pub struct Table {
     low: u32,
     /// Codes without these bits in ascending order, with their frequencies.
     symbols: Vec<(u32, u32)>,
-    slots: Vec<Slot>,
+    slots: Positions,
+    /// See [`symbols`](rans::symbols).
+    word: u32,
     /// By code less the first one if `dense`, otherwise one for each symbol; a frequency of 0 is an escape.
     encoder: Vec<Symbol>,
     dense: bool,
@@ -138,7 +129,7 @@ impl Table {
 
     /// Checked before.
     fn new(bits: u32, width: u32, low: u32, symbols: Vec<(u32, u32)>) -> Self {
-        let mut slots = vec![Slot::default(); 1 << bits];
+        let last_code = symbols.last().map_or(0, |&(code, _)| code);
         let first_code = symbols.first().map_or(0, |&(code, _)| code);
         let span = symbols.last().map_or(0, |&(code, _)| code - first_code + 1);
         // Codes in a row are found at once, others by halving, so that memory follows the symbols.
@@ -147,21 +138,25 @@ impl Table {
         let (mut first, mut mean) = (0, 0.0);
         for (index, &(code, frequency)) in symbols.iter().enumerate() {
             encoder[if dense { (code - first_code) as usize } else { index }] = Symbol::new(first, frequency);
-            for (offset, slot) in slots[first as usize..(first + frequency) as usize].iter_mut().enumerate() {
-                *slot = Slot { code: code << low, frequency: frequency as u16, offset: offset as u16 };
-            }
             mean += f64::from(frequency) * (price(frequency, bits) + f64::from(low));
             first += frequency;
         }
         let rest = (1 << bits) - first;
-        for (offset, slot) in slots[first as usize..].iter_mut().enumerate() {
-            *slot = Slot { code: 0, frequency: rest as u16, offset: offset as u16 };
-        }
         // A single slot is there for what may come; more are for what is expected.
         let raw = if rest > 1 { f64::from(width) } else { 0.0 };
         mean += f64::from(rest) * (price(rest, bits) + raw);
         let mean = mean / f64::from(1_u32 << bits);
-        Self { bits, width, low, symbols, slots, encoder, dense, escape: Symbol::new(first, rest), mean }
+        // Numbers of symbols are the symbols, if they are small.
+        let base = if last_code <= u8::MAX.into() { 0 } else { first_code };
+        let narrow = bits == rans::BITS && last_code - base <= u8::MAX.into() && base >> rans::FIRST_BITS == 0;
+        let base = if narrow { base } else { 0 };
+        let slots = positions(bits, base, &symbols);
+        let slots = match narrow.then(|| slots.iter().map(|slot| slot.narrow()).collect()) {
+            Some(Some(slots)) => Positions::Narrow(slots),
+            _ => Positions::Wide(slots),
+        };
+        let (word, escape) = (rans::symbols(base, low), Symbol::new(first, rest));
+        Self { bits, width, low, symbols, slots, word, encoder, dense, escape, mean }
     }
 
     /// The table in bytes, without a checksum: about 12 bits for each symbol.
@@ -214,13 +209,18 @@ impl Table {
         self.mean
     }
 
-    pub(super) fn slots(&self) -> &[Slot] {
+    pub(super) fn slots(&self) -> &Positions {
         &self.slots
     }
 
+    /// What [`slots`](Self::slots) do not say: see [`symbols`](rans::symbols).
+    pub(super) fn symbols_word(&self) -> &u32 {
+        &self.word
+    }
+
     /// For those who keep them elsewhere; this table encodes, and decodes no more.
-    pub(super) fn take_slots(&mut self) -> Vec<Slot> {
-        core::mem::take(&mut self.slots)
+    pub(super) fn take_slots(&mut self) -> Positions {
+        core::mem::replace(&mut self.slots, Positions::Wide(Vec::new()))
     }
 
     /// As [`from_pairs`](Self::from_pairs), with no other number of bits.
@@ -237,7 +237,7 @@ impl Table {
 
     /// What each symbol costs.
     pub(super) fn prices(&self) -> Prices {
-        let other = (price(self.escape.frequency, self.bits) + f64::from(self.width)) as f32;
+        let other = (price(self.escape.frequency(), self.bits) + f64::from(self.width)) as f32;
         let first = self.symbols.first().map_or(0, |&(code, _)| code);
         let span = self.symbols.last().map_or(0, |&(code, _)| code - first + 1);
         let mut bits = vec![other; span as usize];
@@ -255,7 +255,13 @@ impl Table {
 
     /// The first position of escapes.
     pub(super) fn escape_first(&self) -> u32 {
-        (1 << self.bits) - self.escape.frequency
+        (1 << self.bits) - self.escape.frequency()
+    }
+
+    /// How all codes are encoded; none if they are not found at once.
+    pub(super) fn encoder(&self) -> Option<(&[Symbol], Span)> {
+        let first = self.symbols.first().map_or(0, |&(code, _)| code);
+        self.dense.then_some((self.encoder.as_slice(), [0, first, self.encoder.len() as u32, self.low]))
     }
 
     /// How a code is encoded; escaped if it has a frequency of 0.
@@ -273,6 +279,14 @@ impl Table {
 
     pub(super) fn escape(&self) -> Symbol {
         self.escape
+    }
+
+    /// A slot that is one of an escape, as it would be if that was a symbol.
+    #[inline(always)]
+    pub(super) fn escaped(&self, position: u32) -> Slot {
+        // All there is would be 2^14 at most.
+        let (frequency, offset) = (self.escape.frequency() as u16, (position - self.escape_first()) as u16);
+        Slot { symbol: 0, frequency, offset }
     }
 
     /// Gaps between codes and frequencies, which are 1 less than they are; a frequency of 1 is common, and so are gaps of 0.
@@ -314,6 +328,17 @@ impl Table {
         Self::from_frequencies(bits, width.into(), (flags >> 1).into(), symbols)
             .map_err(|_| Error::Corrupt { what: "frequencies of a table", found: count as u64 })
     }
+}
+
+/// Slots of frequencies; symbols are numbered from `base` on.
+fn positions(bits: u32, base: u32, symbols: &[(u32, u32)]) -> Vec<Slot> {
+    let mut slots = Vec::with_capacity(1 << bits);
+    for &(code, frequency) in symbols {
+        let slot = |offset| Slot { symbol: code - base, frequency: frequency as u16, offset: offset as u16 };
+        slots.extend((0..frequency).map(slot));
+    }
+    slots.resize(1 << bits, Slot::default());
+    slots
 }
 
 fn check_width(width: u32) -> Result<()> {
