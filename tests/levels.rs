@@ -4,7 +4,8 @@ mod common;
 
 use common::{codecs, data_sets, gaussian, quantizers};
 use fewbits::{
-    CodecExt, Hadamard, QuantizerExt, Result, Seed, TransformExt,
+    Automaton, CodecExt, Coded, ContextRans, Fit, Groups, Hadamard, PipelineExt, Quantizer, QuantizerExt, Result, Seed,
+    TransformExt, Trellis, TrellisBlocks,
     simd::{Level, limit},
 };
 use std::fmt::Debug;
@@ -38,6 +39,52 @@ fn hadamard() -> Result<()> {
             let what = format!("coefficients of {len} values in blocks of {block}");
             same_at_each_level(&what, || transform.forward(&values[..len]).map(|x| bits(&x)));
             same_at_each_level(&what, || transform.inverse(&values[..len], len).map(|x| bits(&x)));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn trellis() -> Result<()> {
+    // Rows of quite different size, so that some are idle; and values beyond those of the fit.
+    let values: Vec<f32> = gaussian(5000, 4).iter().zip(0..).map(|(x, i)| x * 4_f32.powi(-(i / 500))).collect();
+    let hostile = [f32::MAX, f32::MIN, 1e30, -1e-30, 0.0, -0.0, f32::NAN, f32::INFINITY, 0.3, 1.5, -2.25];
+    for states in [1, 8, 64, 256] {
+        for lanes in [1, 4, 8, 16, 32] {
+            let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(3200)?;
+            for step in [0.02, 0.3, 2.0] {
+                let trellis = Trellis::new(step).automaton(automaton);
+                let plain = ContextRans::new(automaton);
+                let rows = plain.clone().by(Groups::blocks(500, values.len())?);
+                for (name, codec) in [("one class", plain), ("classes by row", rows)] {
+                    let fitted = Coded::new(trellis, codec).fit(&values)?;
+                    for len in [values.len(), 4997, 33, 1] {
+                        let what =
+                            format!("codes of {len} values, {states} states, {lanes} lanes, step {step}, {name}");
+                        same_at_each_level(&what, || fitted.quantizer.quantize(&values[..len]));
+                    }
+                }
+                let fitted = trellis.fit(&values)?;
+                same_at_each_level("codes of values beyond the fit", || {
+                    let mut codes = [0; 11];
+                    fitted.quantize_at(0, &hostile, &mut codes).map(|()| codes)
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn trellis_blocks() -> Result<()> {
+    let values = gaussian(3000, 5);
+    for states in [8, 64, 256] {
+        for bits in [1, 3, 4, 8] {
+            let pipeline = TrellisBlocks::new(bits).states(states).fit(&values)?;
+            for len in [values.len(), 2999, 260, 17] {
+                let what = format!("bytes of {len} values in blocks of {bits} bits, {states} states");
+                same_at_each_level(&what, || pipeline.encode(&values[..len]));
+            }
         }
     }
     Ok(())

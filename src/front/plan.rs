@@ -4,7 +4,10 @@ use crate::{
     automaton::Automaton,
     calibrate,
     classes::Classes,
-    codec::{ContextRans, rans::side_bytes},
+    codec::{
+        ContextRans,
+        rans::{Shapes, side_bytes},
+    },
     error::Result,
     fit::Fit,
     groups::Groups,
@@ -139,7 +142,7 @@ impl Plan {
 
     /// The plan that takes the fewest bits for values of this shape, which has no axes of length 1, with steps as the goal
     /// says.
-    pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal) -> Result<Self> {
+    pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal, shapes: &mut Shapes) -> Result<Self> {
         /// Estimates that are looked at more closely.
         const FINALISTS: usize = 3;
         /// Bits per value that estimates may be wrong by.
@@ -187,7 +190,7 @@ impl Plan {
                 let coefficients = plan.coefficients(&sample, &sample_shape)?;
                 let simple = if plan.shift == Shift::None { 0.0 } else { SLACK };
                 // Steps may be too fine or too wide to be one.
-                let Ok(cost) = coded_cost(&coefficients, classes, width, values.len()) else { continue };
+                let Ok(cost) = coded_cost(&coefficients, classes, width, values.len(), shapes) else { continue };
                 let bits = cost + side + simple;
                 best = if bits < best.0 { (bits, plan) } else { best };
             }
@@ -311,26 +314,33 @@ fn sample<'v>(values: &'v [f32], shape: &[usize]) -> (Cow<'v, [f32]>, Vec<usize>
 /// The square of the scale of the first class, if those of the others are quarters of an octave apart.
 pub(super) fn first_scale(values: &[f32], classes: &Classes) -> f64 {
     let sizes: Vec<f32> = (0..classes.count()).map(|class| exp(class as f64 * -0.5 * LN_2) as f32).collect();
-    let (mut sum, mut lane) = ([0.0_f64; 8], 0);
-    for_each_class(values, classes, |x, class| {
-        sum[lane % 8] += f64::from(x) * f64::from(x) * f64::from(sizes[class]);
-        lane += 1;
+    let mut sum = 0.0;
+    for_each_piece(values, classes, &sizes, |values, sizes, _| {
+        let [part] = sums(values, sizes, |x, size| [f64::from(x) * f64::from(x) * f64::from(size)]);
+        sum += part;
     });
-    (sum.iter().sum::<f64>() / values.len().max(1) as f64).max(f64::MIN_POSITIVE)
+    (sum / values.len().max(1) as f64).max(f64::MIN_POSITIVE)
 }
 
-fn for_each_class(values: &[f32], classes: &Classes, mut each: impl FnMut(f32, usize)) {
-    const PIECE: usize = 1024;
+/// Values with what `table` has for their classes, and the classes.
+fn for_each_piece(values: &[f32], classes: &Classes, table: &[f32], mut each: impl FnMut(&[f32], &[f32], &[u8])) {
     let mut classed = [0; PIECE];
+    let mut found = [table[0]; PIECE];
     for (piece, values) in values.chunks(PIECE).enumerate() {
-        let classed = &mut classed[..values.len()];
-        classes.fill(piece * PIECE, classed);
-        values.iter().zip(&*classed).for_each(|(&x, &class)| each(x, class.into()));
+        let (classed, found) = (&mut classed[..values.len()], &mut found[..values.len()]);
+        if !classes.is_one() {
+            classes.fill(piece * PIECE, classed);
+            found.iter_mut().zip(&*classed).for_each(|(found, &class)| *found = table[usize::from(class)]);
+        }
+        each(values, found, classed);
     }
 }
 
+/// Values that are looked at together.
+const PIECE: usize = 1024;
+
 /// Bits that equal steps of a width do take, without a trellis, and those that their error is worth.
-fn coded_cost(values: &[f32], classes: Classes, width: f64, all: usize) -> Result<f64> {
+fn coded_cost(values: &[f32], classes: Classes, width: f64, all: usize, shapes: &mut Shapes) -> Result<f64> {
     let automaton = Automaton::memoryless();
     let quantizer = Trellis::new(width as f32).lambda(0.0).fit(values)?;
     let (mut codes, mut restored) = (vec![0; values.len()], vec![0.0; values.len()]);
@@ -338,10 +348,11 @@ fn coded_cost(values: &[f32], classes: Classes, width: f64, all: usize) -> Resul
     quantizer.dequantize_at(0, &codes, &mut restored)?;
     let [error] = sums(values, &restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
     let zero = quantizer.zero().max(0).cast_unsigned();
-    let fit = ContextRans::new(automaton).centre(zero).classes(classes).fit_codes(&codes, quantizer.level_count())?;
+    let settings = ContextRans::new(automaton).centre(zero).classes(classes);
+    let fit = settings.fit_codes(&codes, quantizer.level_count(), shapes)?;
     let count = values.len().max(1) as f64;
     // Tables are written once for all values, of which these are a sample.
-    let tables = 8.0 * fit.codec.table_bytes() as f64 / all.max(1) as f64;
+    let tables = 8.0 * fit.table_bytes as f64 / all.max(1) as f64;
     Ok(fit.bits / count + tables + 0.5 * ln((error / count / width / width).max(f64::MIN_POSITIVE)) / LN_2)
 }
 
@@ -354,20 +365,33 @@ fn bits(values: &[f32], classes: &Classes, width: f64) -> f64 {
     let scales: Vec<f64> =
         (0..classes.count()).map(|class| exp(0.5 * ln(first * exp(class as f64 * 0.5 * LN_2) + noise))).collect();
     let inverses: Vec<f32> = scales.iter().map(|scale| (1.0 / scale).min(3e38) as f32).collect();
-    let mut bars = [0_u32; BARS];
+    // Neighbours are counted apart, so that none waits for the one before.
+    let mut apart = [[0_u32; BARS]; 4];
     let mut members = vec![0_u64; classes.count()];
     let (mut negative, mut hash) = (0_u64, 0_u32);
-    for_each_class(values, classes, |x, class| {
-        hash = hash.wrapping_add(0x9e37_79b9);
-        let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
-        let dither = ((mixed >> 8) as f32 / 16_777_216.0 - 0.5) * width as f32;
-        let u = ((x + dither) * inverses[class]).clamp(-60_000.0, 60_000.0);
-        negative += u64::from(u < 0.0);
-        members[class] += 1;
-        // The exponent and three bits of the mantissa, from 2^-16 on.
-        let bar = (u.abs().to_bits() >> 20).saturating_sub((127 - 16) << 3);
-        bars[(bar as usize).min(BARS - 1)] += 1;
+    let mut keys = [0_u8; PIECE];
+    for_each_piece(values, classes, &inverses, |values, inverses, classed| {
+        for (i, ((key, &x), inverse)) in (1_u32..).zip(keys.iter_mut().zip(values).zip(inverses)) {
+            let hash = hash.wrapping_add(i.wrapping_mul(0x9e37_79b9));
+            let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
+            let dither = ((mixed >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32;
+            let u = ((x + dither) * inverse).clamp(-60_000.0, 60_000.0);
+            // The exponent and three bits of the mantissa, from 2^-16 on; 2^16 is beyond all.
+            let bar = ((u.abs().to_bits() >> 20) as i32 - ((127 - 16) << 3)).max(0);
+            *key = bar as u8;
+            negative += u64::from(u < 0.0);
+        }
+        hash = hash.wrapping_add((values.len() as u32).wrapping_mul(0x9e37_79b9));
+        for keys in keys[..values.len()].chunks(4) {
+            keys.iter().zip(&mut apart).for_each(|(&key, bars)| bars[usize::from(key)] += 1);
+        }
+        if members.len() > 1 {
+            classed.iter().for_each(|&class| members[usize::from(class)] += 1);
+        } else {
+            members[0] += values.len() as u64;
+        }
     });
+    let bars: [u32; BARS] = core::array::from_fn(|bar| apart.iter().map(|bars| bars[bar]).sum());
     let count = values.len().max(1) as f64;
     let log2 = |x: f64| ln(x.max(f64::MIN_POSITIVE)) / LN_2;
     let surprise = |n: f64| if n > 0.0 { -n / count * log2(n / count) } else { 0.0 };

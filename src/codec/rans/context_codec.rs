@@ -3,6 +3,7 @@
 use super::{
     PACKED, Table, bits_of,
     context_stream::{BITS, ContextDecoder, Contexts, MOST_SYMBOL},
+    density::Shapes,
     levels::{packed_levels, side_bytes, unpacked_levels},
     model::Model,
     split,
@@ -38,12 +39,21 @@ impl<C: Code> ContextRansCodec<C> {
     pub(crate) const TAG: u8 = 0x42;
 
     /// With the tables of a model.
-    pub(crate) fn of_model(automaton: Automaton, classes: Classes, model: Model, last: u32) -> Result<Self> {
+    pub(crate) fn of_model(
+        automaton: Automaton,
+        classes: Classes,
+        model: Model,
+        last: u32,
+        shapes: &mut Shapes,
+    ) -> Result<Self> {
         let count = classes.count() * automaton.sides();
         let mut contexts = Self::empty(automaton, classes, model, last)?;
         contexts.contexts.reserve(count);
         // One after another, so that what is only needed to make them is gone before the next.
-        model.each_table(count, automaton.sides(), last, |table| contexts.contexts.push(table))?;
+        model.each_table(count, automaton.sides(), last, shapes, |frequencies| {
+            contexts.contexts.push(frequencies.table()?);
+            Ok(())
+        })?;
         Ok(contexts)
     }
 
@@ -89,12 +99,7 @@ impl<C: Code> ContextRansCodec<C> {
     /// Bytes of levels and tables.
     pub(crate) fn side_bytes(&self) -> usize {
         let levels: usize = self.contexts.classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
-        levels + self.table_bytes()
-    }
-
-    /// Bytes of tables, if they are written.
-    pub(crate) fn table_bytes(&self) -> usize {
-        if self.model == Model::Tables { written_bytes(&self.contexts.tables) } else { 0 }
+        levels + if self.model == Model::Tables { written_bytes(&self.contexts.tables) } else { 0 }
     }
 
     /// The packing of a stream, with the number of bits from its first byte.
@@ -283,7 +288,7 @@ impl<C: Code> Restore for ContextRansCodec<C> {
             contexts.classes = classes;
             return Ok(Self { contexts, model, last, code: PhantomData });
         }
-        Self::of_model(automaton, classes, model, last)
+        Self::of_model(automaton, classes, model, last, &mut Shapes::default())
     }
 }
 

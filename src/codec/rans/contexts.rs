@@ -5,10 +5,21 @@ use super::{
     context_codec::{ContextRansCodec, written_bytes},
     context_stream::{BITS, Contexts},
     counts::Counts,
+    density::Shapes,
     model::Model,
 };
-use crate::{automaton::Automaton, calibrate, classes::Classes, code::Code, error::Result, fit::Fit, groups::Groups};
+use crate::{
+    automaton::Automaton,
+    calibrate,
+    classes::Classes,
+    code::Code,
+    error::Result,
+    fit::Fit,
+    groups::Groups,
+    rates::{Prices, Rates},
+};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Settings of a static entropy coder with a table for each context: for codes whose spread depends on where they are, and
 /// for those of an [`Automaton`].
@@ -81,7 +92,18 @@ impl ContextRans {
         Self { classes: Some(classes), ..self }
     }
 
-    pub(crate) fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32) -> Result<ContextFit<C>> {
+    pub(crate) fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32, shapes: &mut Shapes) -> Result<ContextFit> {
+        self.fit_runs(codes, &[0..codes.len()], level_count, shapes)
+    }
+
+    /// Likewise for codes of some runs of values, one after another.
+    pub(crate) fn fit_runs<C: Code>(
+        &self,
+        codes: &[C],
+        runs: &[Range<usize>],
+        level_count: u32,
+        shapes: &mut Shapes,
+    ) -> Result<ContextFit> {
         let automaton = self.automaton;
         let largest = codes.iter().fold(0, |largest, code| code.to_u32().max(largest));
         let last = level_count.saturating_sub(1).max(largest) >> automaton.side_bits();
@@ -99,45 +121,80 @@ impl ContextRans {
             let far: Vec<f32> = if self.groups.is_empty() { Vec::new() } else { codes.iter().map(size).collect() };
             calibrate::classes(&self.groups, &far)?
         };
-        let mut counts = Counts::new(classes.count() * automaton.sides(), centre, last);
-        Contexts::for_each(automaton, &classes, 0, codes, |_, table, symbol| counts.add(table, symbol))?;
-        let pairs: Vec<_> = (0..classes.count() * automaton.sides()).map(|table| counts.pairs(table)).collect();
-        let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last, self.like)?;
+        let tables = classes.count() * automaton.sides();
+        let mut counts = Counts::new(tables, centre, last);
+        if self.classes.is_some() {
+            // Made by this automaton, and so known to be right.
+            let mut rest = codes;
+            for run in runs {
+                let (codes, later) = rest.split_at(run.len().min(rest.len()));
+                counts.add_all(&classes, automaton.side_bits(), run.start, codes);
+                rest = later;
+            }
+        } else {
+            Contexts::for_each(automaton, &classes, 0, codes, |_, table, symbol| counts.add(table, symbol))?;
+        }
+        let pairs: Vec<_> = (0..tables).map(|table| counts.pairs(table)).collect();
+        let (density, bits) = Model::nearest(&pairs, automaton.sides(), centre, last, self.like, shapes)?;
         // What rounding to frequencies adds.
         let bits = bits + 0.002 * codes.len() as f64;
+        let sum = |prices: &[Prices]| prices.iter().zip(&pairs).map(|(prices, pairs)| prices.sum(pairs)).sum();
+        let fit = |prices: Vec<Prices>, tables: Vec<Table>, table_bytes: usize| {
+            let (own, classes) = (sum(&prices), classes.clone());
+            let gain = if tables.is_empty() { 0.0 } else { bits - own };
+            let rates = Rates { classes, prices };
+            ContextFit { automaton, last, tables, density, rates, bits: own, table_bytes, gain }
+        };
         if self.written || classes.count() <= FEW_CLASSES {
             let width = bits_of(last);
             let tables: Vec<Table> =
                 pairs.iter().map(|pairs| Table::of_bits(pairs, width, BITS)).collect::<Result<_>>()?;
-            let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
-            if own + 8.0 * written_bytes(&tables) as f64 <= bits {
-                let codec = ContextRansCodec::of_tables(automaton, classes, tables, last)?;
-                return Ok(ContextFit { codec, density, bits: own });
+            let prices: Vec<Prices> = tables.iter().map(Table::prices).collect();
+            let table_bytes = written_bytes(&tables);
+            if sum(&prices) + 8.0 * table_bytes as f64 <= bits {
+                return Ok(fit(prices, tables, table_bytes));
             }
         }
-        let codec = ContextRansCodec::of_model(automaton, classes, density, last)?;
-        let bits = codec.contexts.tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
-        Ok(ContextFit { codec, density, bits })
+        Ok(fit(density.prices(tables, automaton.sides(), last, shapes)?, Vec::new(), 0))
     }
 }
 
-/// A fitted codec, and what else the fit came to know.
-pub(crate) struct ContextFit<C> {
-    pub(crate) codec: ContextRansCodec<C>,
+/// What a codec is made of, which takes longer, and what it would do.
+#[derive(Debug)]
+pub(crate) struct ContextFit {
+    automaton: Automaton,
+    last: u32,
+    /// If they are to be written.
+    tables: Vec<Table>,
     /// The nearest density, though tables may be better.
     pub(crate) density: Model,
+    pub(crate) rates: Rates,
     /// What the codes cost, without side information.
     pub(crate) bits: f64,
+    /// Bytes of tables, if they are written, and bits that they save.
+    pub(crate) table_bytes: usize,
+    pub(crate) gain: f64,
+}
+
+impl ContextFit {
+    pub(crate) fn codec<C: Code>(self, shapes: &mut Shapes) -> Result<ContextRansCodec<C>> {
+        let Self { automaton, last, tables, density, rates, .. } = self;
+        if tables.is_empty() {
+            return ContextRansCodec::of_model(automaton, rates.classes, density, last, shapes);
+        }
+        ContextRansCodec::of_tables(automaton, rates.classes, tables, last)
+    }
 }
 
 impl<C: Code> Fit<C> for ContextRans {
     type Fitted = ContextRansCodec<C>;
 
     fn fit(&self, codes: &[C]) -> Result<ContextRansCodec<C>> {
-        Ok(self.fit_codes(codes, 0)?.codec)
+        self.fit_below(codes, 0)
     }
 
     fn fit_below(&self, codes: &[C], level_count: u32) -> Result<ContextRansCodec<C>> {
-        Ok(self.fit_codes(codes, level_count)?.codec)
+        let mut shapes = Shapes::default();
+        self.fit_codes(codes, level_count, &mut shapes)?.codec(&mut shapes)
     }
 }

@@ -1,5 +1,6 @@
 //! How often each symbol occurs under each table.
 
+use crate::{classes::Classes, code::Code};
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 /// Counters for symbols near the middle in a row, and a map for the others.
@@ -29,6 +30,21 @@ impl Counts {
             self.near[table * self.window + index] += 1;
         } else {
             *self.far[table].entry(symbol).or_default() += 1;
+        }
+    }
+
+    /// All codes, those of values from `start` on, of which the lowest `side_bits` bits are the side, with tables for each side of each class.
+    pub(super) fn add_all<C: Code>(&mut self, classes: &Classes, side_bits: u32, start: usize, codes: &[C]) {
+        const PIECE: usize = 1024;
+        let mut classed = [0; PIECE];
+        for (piece, codes) in codes.chunks(PIECE).enumerate() {
+            let classed = &mut classed[..codes.len()];
+            classes.fill(start + piece * PIECE, classed);
+            for (code, &class) in codes.iter().zip(&*classed) {
+                let code = code.to_u32();
+                let table = usize::from(class) << side_bits | (code & side_bits) as usize;
+                self.add(table, code >> side_bits);
+            }
         }
     }
 

@@ -1,12 +1,12 @@
 //! Where tables of contexts come from: one density for all, or codes themselves.
 
-use super::{
-    Table,
-    density::{CLASS, Cumulative, FINE, GAUSSIAN, SCALES, SHAPE_COUNT, TABLE_SCALES},
-};
+use super::density::{CLASS, Cumulative, FINE, Frequencies, GAUSSIAN, SCALES, SHAPE_COUNT, Shapes, TABLE_SCALES};
 use crate::{
+    automaton::Automaton,
+    classes::Classes,
     error::{Error, Result},
     kernel::exp::ln,
+    rates::{Prices, Rates},
     wire::{Reader, unzigzag},
 };
 use alloc::vec::Vec;
@@ -38,14 +38,36 @@ impl Model {
     }
 
     /// The first `count` tables, `sides` for each class.
-    pub(super) fn each_table(&self, count: usize, sides: usize, last: u32, mut each: impl FnMut(Table)) -> Result<()> {
+    pub(super) fn each_table(
+        &self,
+        count: usize,
+        sides: usize,
+        last: u32,
+        shapes: &mut Shapes,
+        mut each: impl FnMut(Frequencies) -> Result<()>,
+    ) -> Result<()> {
         let Self::Density { shape, scale, centre } = *self else { return Ok(()) };
-        let sums = Cumulative::new(shape)?;
-        for table in 0..count {
+        let sums = shapes.of(shape)?;
+        (0..count).try_for_each(|table| {
             let scale = (scale + (table / sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
-            each(sums.table(scale, (table % sides) as f64 * 0.5, centre, last)?);
-        }
-        Ok(())
+            each(sums.frequencies(scale, (table % sides) as f64 * 0.5, centre, last))
+        })
+    }
+
+    /// What codes cost under its tables.
+    pub(crate) fn rates(self, automaton: Automaton, classes: Classes, last: u32, shapes: &mut Shapes) -> Result<Rates> {
+        let prices = self.prices(classes.count() * automaton.sides(), automaton.sides(), last, shapes)?;
+        Ok(Rates { classes, prices })
+    }
+
+    /// What symbols of these tables cost.
+    pub(super) fn prices(&self, count: usize, sides: usize, last: u32, shapes: &mut Shapes) -> Result<Vec<Prices>> {
+        let mut prices = Vec::with_capacity(count);
+        self.each_table(count, sides, last, shapes, |frequencies| {
+            prices.push(frequencies.prices());
+            Ok(())
+        })?;
+        Ok(prices)
     }
 
     pub(super) fn read(bytes: &mut Reader<'_>, last: u32) -> Result<Self> {
@@ -66,14 +88,16 @@ impl Model {
         centre: u32,
         last: u32,
         like: Option<Self>,
+        shapes: &mut Shapes,
     ) -> Result<(Self, f64)> {
         let search = Search { pairs, sides, centre, last };
         // Shapes are in an order, so that a better one is near: first coarsely, then finely.
-        let (shape, strides): (_, &[usize]) = match like {
-            Some(Self::Density { shape, .. }) => (shape, &[1]),
-            _ => (GAUSSIAN, &[4, 2, 1]),
+        let (shape, scale, strides): (_, _, &[usize]) = match like {
+            Some(Self::Density { shape, scale, .. }) => (shape, scale, &[1]),
+            _ => (GAUSSIAN, search.scale(), &[4, 2, 1]),
         };
-        let mut best = search.best_scale(shape, search.scale())?;
+        let (scale, bits) = search.best_scale(shapes.of(shape)?, scale, like.is_none());
+        let mut best = (shape, scale, bits);
         for &stride in strides {
             for lighter in [false, true] {
                 loop {
@@ -81,11 +105,11 @@ impl Model {
                     if shape >= SHAPE_COUNT {
                         break;
                     }
-                    let other = search.best_scale(shape, best.1)?;
-                    if other.2 >= best.2 {
+                    let (scale, bits) = search.best_scale(shapes.of(shape)?, best.1, like.is_none());
+                    if bits >= best.2 {
                         break;
                     }
-                    best = other;
+                    best = (shape, scale, bits);
                 }
             }
         }
@@ -126,26 +150,27 @@ impl Search<'_> {
         ((log2 * f64::from(FINE)) as i32).clamp(*SCALES.start(), *SCALES.end())
     }
 
-    /// Downhill from a scale, in steps that get finer.
-    fn best_scale(&self, shape: usize, from: i32) -> Result<(usize, i32, f64)> {
-        let sums = Cumulative::new(shape)?;
-        let (mut at, mut least) = (from, self.bits(&sums, from));
-        for step in [8, 3, 1] {
+    /// Downhill from a scale, in steps that get finer; `far` says that it may be a long way.
+    fn best_scale(&self, sums: &Cumulative, from: i32, far: bool) -> (i32, f64) {
+        let (mut at, mut least) = (from, self.bits(sums, from));
+        let steps: &[i32] = if far { &[8, 3, 1] } else { &[2, 1] };
+        for &step in steps {
+            let before = at;
             for step in [-step, step] {
-                loop {
-                    let scale = at + step;
-                    if !SCALES.contains(&scale) {
-                        break;
-                    }
-                    let bits = self.bits(&sums, scale);
+                while SCALES.contains(&(at + step)) {
+                    let bits = self.bits(sums, at + step);
                     if bits >= least {
                         break;
                     }
-                    (at, least) = (scale, bits);
+                    (at, least) = (at + step, bits);
+                }
+                // The other way leads back up.
+                if at != before {
+                    break;
                 }
             }
         }
-        Ok((shape, at, least))
+        (at, least)
     }
 
     /// Bits of all symbols.
