@@ -386,7 +386,9 @@ fn bits(values: &[f32], classes: &Classes, width: f64) -> f64 {
             keys.iter().zip(&mut apart).for_each(|(&key, bars)| bars[usize::from(key)] += 1);
         }
         if members.len() > 1 {
-            classed.iter().for_each(|&class| members[usize::from(class)] += 1);
+            for &class in classed {
+                members[usize::from(class)] += 1;
+            }
         } else {
             members[0] += values.len() as u64;
         }

@@ -93,7 +93,8 @@ impl ContextRans {
     }
 
     pub(crate) fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32, shapes: &mut Shapes) -> Result<ContextFit> {
-        self.fit_runs(codes, &[0..codes.len()], level_count, shapes)
+        let all = 0..codes.len();
+        self.fit_runs(codes, core::slice::from_ref(&all), level_count, shapes)
     }
 
     /// Likewise for codes of some runs of values, one after another.

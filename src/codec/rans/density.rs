@@ -101,10 +101,10 @@ impl Shapes {
 impl Cumulative {
     /// Of one of the shapes, by the midpoints of four parts of each cell.
     pub(crate) fn new(shape: usize) -> Result<Self> {
-        let found = shape as u64;
-        let shape = *SHAPES.get(shape).ok_or(Error::Corrupt { what: "shape of a density", found })?;
         /// Cells whose parts are found together.
         const CELLS: usize = 8;
+        let found = shape as u64;
+        let shape = *SHAPES.get(shape).ok_or(Error::Corrupt { what: "shape of a density", found })?;
         let mut sum = 0.0;
         let mut sums = Vec::with_capacity(GRID * REACH + 1);
         sums.push(sum);
@@ -112,7 +112,9 @@ impl Cumulative {
             let place = |part: usize| ((first + part / 4) as f64 + ((part % 4) as f64 + 0.5) * 0.25) / GRID as f64;
             let parts: [f64; 4 * CELLS] = shape.at(core::array::from_fn(place));
             for parts in parts.as_chunks::<4>().0 {
-                parts.iter().for_each(|part| sum += part);
+                for part in parts {
+                    sum += part;
+                }
                 sums.push(sum);
             }
             // Densities fall, so what no longer changes the sum never will.

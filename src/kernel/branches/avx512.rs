@@ -58,12 +58,11 @@ fn rows(w: __m512, classes: Option<&[u8; WIDTH]>, numbers: &Numbers) -> [__m512;
     if let &[row] = &numbers.rows[..] {
         return [_mm512_set1_ps(row[0]), _mm512_set1_ps(row[1]), _mm512_set1_ps(row[2]), _mm512_set1_ps(row[3])];
     }
-    let [origin, per_unit, last, before] = match classes {
-        Some(classes) => fetched(&numbers.places, _mm512_cvtepu8_epi32(load_u8x16(classes))),
-        None => {
-            let [origin, per_unit, last, before] = numbers.places[0];
-            [_mm512_set1_ps(origin), _mm512_set1_ps(per_unit), _mm512_set1_ps(last), _mm512_set1_ps(before)]
-        }
+    let [origin, per_unit, last, before] = if let Some(classes) = classes {
+        fetched(&numbers.places, _mm512_cvtepu8_epi32(load_u8x16(classes)))
+    } else {
+        let [origin, per_unit, last, before] = numbers.places[0];
+        [_mm512_set1_ps(origin), _mm512_set1_ps(per_unit), _mm512_set1_ps(last), _mm512_set1_ps(before)]
     };
     let t = _mm512_sub_ps(_mm512_mul_ps(_mm512_sub_ps(w, origin), per_unit), _mm512_set1_ps(0.5));
     let t = _mm512_min_ps(_mm512_max_ps(t, _mm512_setzero_ps()), last);
