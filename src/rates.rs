@@ -24,6 +24,18 @@ pub(crate) struct Prices {
 }
 
 impl Prices {
+    /// Bits of symbols that occur so often.
+    pub(crate) fn sum(&self, pairs: &[(u32, u64)]) -> f64 {
+        pairs.iter().map(|&(symbol, count)| f64::from(self.of(symbol)) * count as f64).sum()
+    }
+
+    /// Symbols from the first on whose prices are their own, and up to where.
+    pub(crate) fn ends(&self) -> Option<(u32, u32)> {
+        let end = self.first.saturating_add(self.bits.len() as u32);
+        let whole = |high: u32| (u64::from(high) << self.low).min(1 << 30) as u32;
+        (!self.bits.is_empty()).then(|| (whole(self.first), whole(end)))
+    }
+
     #[inline(always)]
     pub(crate) fn of(&self, symbol: u32) -> f32 {
         self.bits.get((symbol >> self.low).wrapping_sub(self.first) as usize).copied().unwrap_or(self.other)

@@ -5,8 +5,8 @@ mod common;
 use common::{Random, codecs, data_sets, gaussian, quantizers};
 use fewbits::{
     Automaton, BitPack, Blocks, Code, Codebook, CodecExt, Coded, ContextRans, ErrorStats, Fit, Grid, Groups, Hadamard,
-    Levels, Minifloat, Pipeline, PipelineExt, QuantizerExt, Rans, RansCodec, Result, ScaleType, Seed, Transform,
-    TransformExt, Trellis, Uniform, UniformQuantizer, bf16, f16,
+    Levels, Minifloat, Pipeline, PipelineExt, Quantizer, QuantizerExt, Rans, RansCodec, Result, ScaleType, Seed,
+    Transform, TransformExt, Trellis, TrellisBlocks, Uniform, UniformQuantizer, bf16, f16,
     rans::Table,
     simd::{Level, limit},
 };
@@ -147,6 +147,89 @@ fn error_stats() {
             same_at_each_level(&format!("statistics of {len} pairs, case {i}"), measured);
         }
     }
+}
+
+#[test]
+fn trellis() -> Result<()> {
+    // Rows of quite different size, so that some are idle; and values beyond those of the fit.
+    let values: Vec<f32> = gaussian(5000, 4).iter().zip(0..).map(|(x, i)| x * 4_f32.powi(-(i / 500))).collect();
+    let hostile = [f32::MAX, f32::MIN, 1e30, -1e-30, 0.0, -0.0, f32::NAN, f32::INFINITY, 0.3, 1.5, -2.25];
+    for states in [1, 8, 64, 256] {
+        for lanes in [1, 4, 8, 16, 32] {
+            let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(3200)?;
+            for step in [0.02, 0.3, 2.0] {
+                let trellis = Trellis::new(step).automaton(automaton);
+                let plain = ContextRans::new(automaton);
+                let rows = plain.clone().by(Groups::blocks(500, values.len())?);
+                for (name, codec) in [("one class", plain), ("classes by row", rows)] {
+                    let fitted = Coded::new(trellis, codec).fit(&values)?;
+                    for len in [values.len(), 4997, 33, 1] {
+                        let what =
+                            format!("codes of {len} values, {states} states, {lanes} lanes, step {step}, {name}");
+                        same_at_each_level(&what, || fitted.quantizer.quantize(&values[..len]));
+                    }
+                }
+                let fitted = trellis.fit(&values)?;
+                same_at_each_level("codes of values beyond the fit", || {
+                    let mut codes = [0; 11];
+                    fitted.quantize_at(0, &hostile, &mut codes).map(|()| codes)
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn trellis_with_spikes() -> Result<()> {
+    let value = |(x, i): (&f32, usize)| match i % 7 {
+        _ if i / 64 % 3 == 0 => 0.0,
+        3 => 1.5,
+        _ => x * 4_f32.powi(-(i as i32 / 500)),
+    };
+    let values: Vec<f32> = gaussian(5000, 6).iter().zip(0..).map(value).collect();
+    for states in [1, 8, 64, 256] {
+        for lanes in [1, 8, 16, 32] {
+            let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(3200)?;
+            for step in [0.02, 0.3, 2.0] {
+                let trellis = Trellis::new(step).automaton(automaton).spikes(&[0.0, 1.5])?;
+                let what = format!("{states} states, {lanes} lanes, step {step}, spikes");
+                // Nothing says what codes cost.
+                let alone = trellis.fit(&values)?;
+                same_at_each_level(&what, || alone.quantize(&values));
+                let plain = ContextRans::new(automaton).spikes(2, 100)?;
+                let rows = plain.clone().by(Groups::blocks(500, values.len())?);
+                for codec in [plain, rows] {
+                    let fitted = Coded::new(trellis, codec).fit(&values)?;
+                    for len in [values.len(), 4997, 33] {
+                        same_at_each_level(&what, || fitted.quantizer.quantize(&values[..len]));
+                        let codes = fitted.quantizer.quantize(&values[..len])?;
+                        let mut restored = vec![0.0; len];
+                        fitted.quantizer.dequantize_at(0, &codes, &mut restored)?;
+                        let spikes = values.iter().zip(&restored).filter(|&(x, _)| [0.0, 1.5].contains(x));
+                        assert!(spikes.into_iter().all(|(x, y)| x == y), "{what}");
+                        assert_eq!(fitted.codec.decode(&fitted.codec.encode(&codes)?, len)?, codes, "{what}");
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn trellis_blocks() -> Result<()> {
+    let values = gaussian(3000, 5);
+    for states in [8, 64, 256] {
+        for bits in [1, 3, 4, 8] {
+            let pipeline = TrellisBlocks::new(bits).states(states).fit(&values)?;
+            for len in [values.len(), 2999, 260, 17] {
+                let what = format!("bytes of {len} values in blocks of {bits} bits, {states} states");
+                same_at_each_level(&what, || pipeline.encode(&values[..len]));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[test]

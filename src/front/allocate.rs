@@ -4,10 +4,10 @@ use super::{
     compressor::{Compressor, check_shape},
     plan::{Goal, Plan},
     search::in_range,
-    weighed::{Wanted, Weighing},
+    weighed::{Extent, Wanted, Weighing},
 };
 use crate::{
-    codec::rans::Model,
+    codec::rans::{Model, Shapes},
     element::{Element, check_finite, for_each_piece},
     error::{Error, Result},
     kernel::exp::{exp, ln},
@@ -110,6 +110,7 @@ struct Part<'a, T> {
     plan: Plan,
     bits: f64,
     density: Option<(Model, f64)>,
+    shapes: Shapes,
 }
 
 impl<'a, T: Element> Part<'a, T> {
@@ -120,12 +121,13 @@ impl<'a, T: Element> Part<'a, T> {
         let shape: Vec<usize> = shape.iter().copied().filter(|&n| n > 1).collect();
         let mut wide = Vec::new();
         let mut plan = Plan::plain();
+        let mut shapes = Shapes::default();
         if values.len() >= SMALL {
             wide.resize(values.len(), 0.0);
             T::widen_into(values, &mut wide)?;
-            plan = Plan::best(&wide, &shape, Goal::Bits(bits))?.best;
+            plan = Plan::best(&wide, &shape, Goal::Bits(bits), &mut shapes)?.best;
         }
-        Ok(Self { values, shape, exact, wide, plan, bits, density: None })
+        Ok(Self { values, shape, exact, wide, plan, bits, density: None, shapes })
     }
 
     /// Bytes of a frame with steps so wide, or of the lossless one if that is smaller; and a target that leads to it.
@@ -146,8 +148,8 @@ impl<'a, T: Element> Part<'a, T> {
     fn estimated(&mut self, width: f64) -> Result<Option<usize>> {
         let wanted = Wanted::Bits(self.bits);
         let weighing = Weighing::new(&self.wide, self.plan.clone(), self.shape.clone(), 8, 1 << 18, wanted)?;
-        let tried = weighing.try_width(width, 1.0, self.density, wanted)?;
-        self.density = tried.as_ref().map(|tried| (tried.density, width));
+        let tried = weighing.try_width(width, 1.0, self.density, wanted, Extent::All, &mut self.shapes)?;
+        self.density = tried.as_ref().map(|tried| (tried.density(), width));
         Ok(tried.map(|tried| (tried.bits * self.values.len() as f64 / 8.0) as usize + 1))
     }
 }

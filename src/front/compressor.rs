@@ -256,11 +256,18 @@ impl Compressor {
             Cow::Owned(saturated(self.policy, values)?)
         };
         let present = self.policy.present(&values)?;
-        let exact = self.exact(&values, &present)?;
         // Nothing to lose, or a size that takes all.
+        let most = match self.target {
+            Target::BitsPerValue(bits) => (bits * values.len() as f64 / 8.0) as usize,
+            Target::Bytes(bytes) => bytes,
+            _ => 0,
+        };
         let whole = present.is_empty() || self.target == Target::Lossless;
-        if whole || (self.target.is_rate() && exact.report.cost.meets_target) {
-            return self.checked(exact);
+        if whole || self.target.is_rate() {
+            let exact = self.exact(&values, &present, if whole { usize::MAX } else { most })?;
+            if let Some(exact) = exact.filter(|exact| whole || exact.report.cost.meets_target) {
+                return self.checked(exact);
+            }
         }
         let finite = if self.policy.masks() { Cow::Owned(seen(self.policy, &values, 1)?) } else { values.clone() };
         if self.effort == Effort::Fast
@@ -269,39 +276,44 @@ impl Compressor {
             return self.checked(found);
         }
         let weighed = in_range(self.weighed(&values, &present, &finite))?.flatten();
-        let mut data = Data { values: &values, present: &present, finite: &finite, mean: self.mean(&present)? };
         // Where hardly anything is left, or sizes and errors jump, predictions may be better.
         let enough = weighed.as_ref().is_some_and(|(found, close)| *close && found.report.cost.bits_per_value() > 1.0);
         let weighed = weighed.map(|(found, _)| found);
+        let data = || -> Result<_> {
+            Ok(Data { values: &values, present: &present, finite: &finite, mean: self.mean(&present)? })
+        };
         if self.target.is_rate() {
             return self.checked(match weighed {
                 Some(found) if enough || self.weights.is_some() => found,
                 Some(found) => {
-                    let other = self.rate(&data)?;
+                    let other = self.rate(&data()?)?;
                     let mse = |found: &Compressed| found.report.cost.stats.mse();
                     let better = other.report.cost.meets_target && mse(&other) < mse(&found);
                     if better { other } else { found }
                 }
-                None => self.rate(&data)?,
+                None => self.rate(&data()?)?,
             });
         }
-        // The lossless frame keeps to any error.
-        let smaller = |best: Compressed, found: Compressed| {
-            let better = found.report.cost.meets_target && found.bytes.len() < best.bytes.len();
-            if better { found } else { best }
+        let smaller = |best: Option<Compressed>, found: Compressed| {
+            let size = |best: &Compressed| best.bytes.len();
+            let better = found.report.cost.meets_target && best.as_ref().is_none_or(|best| size(&found) < size(best));
+            if better { Some(found) } else { best }
         };
-        let best = weighed.into_iter().fold(exact, smaller);
-        if enough {
-            return self.checked(best);
+        let mut best = weighed.into_iter().fold(None, smaller);
+        if !enough || best.is_none() {
+            let (bound, mut data) = (self.bound(&present)?, data()?);
+            let mut found = self.frame(&data, &bound)?;
+            if !found.report.cost.meets_target && data.mean.is_some() {
+                // Adding the mean may round a hair too much.
+                data.mean = None;
+                found = self.frame(&data, &bound)?;
+            }
+            best = smaller(best, found);
         }
-        let bound = self.bound(&present)?;
-        let mut found = self.frame(&data, &bound)?;
-        if !found.report.cost.meets_target && data.mean.is_some() {
-            // Adding the mean may round a hair too much.
-            data.mean = None;
-            found = self.frame(&data, &bound)?;
-        }
-        self.checked(smaller(best, found))
+        // The lossless frame keeps to any error.
+        let most = best.as_ref().map_or(usize::MAX, |best| best.bytes.len());
+        let best = self.exact(&values, &present, most)?.into_iter().fold(best, smaller);
+        best.map_or_else(|| Err(Error::Empty), |best| self.checked(best))
     }
 
     /// The target is met.

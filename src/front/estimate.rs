@@ -4,7 +4,10 @@ use super::spikes::others;
 use crate::{
     automaton::Automaton,
     classes::Classes,
-    codec::{ContextRans, rans::SpikeMask},
+    codec::{
+        ContextRans,
+        rans::{Shapes, SpikeMask},
+    },
     error::Result,
     fit::Fit,
     kernel::{
@@ -46,7 +49,7 @@ impl Apart {
     }
 
     /// Bits of the mask, for each value.
-    fn mask_bits(&self, values: &[f32]) -> f64 {
+    pub(super) fn mask_bits(&self, values: &[f32]) -> f64 {
         let is_spike = |i: usize| self.spikes.contains(values[i]);
         let bits = self.mask(0).map_or(0.0, |mask| mask.fit(values.len(), is_spike).1);
         bits / values.len().max(1) as f64
@@ -57,35 +60,61 @@ impl Apart {
 /// spikes.
 pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes) -> f64 {
     let sizes: Vec<f32> = (0..classes.count()).map(|class| exp(class as f64 * -0.5 * LN_2) as f32).collect();
-    let (mut sum, mut lane) = ([0.0_f64; 8], 0_usize);
-    for_each_class(values, classes, spikes, |x, class| {
-        sum[lane % 8] += f64::from(x) * f64::from(x) * f64::from(sizes[class]);
-        lane += 1;
+    let (mut sum, mut count) = (0.0, 0);
+    for_each_piece(values, classes, &sizes, spikes, |values, sizes, _| {
+        let [part] = sums(values, sizes, |x, size| [f64::from(x) * f64::from(x) * f64::from(size)]);
+        sum += part;
+        count += values.len();
     });
-    (sum.iter().sum::<f64>() / lane.max(1) as f64).max(f64::MIN_POSITIVE)
+    (sum / count.max(1) as f64).max(f64::MIN_POSITIVE)
 }
 
-/// Of all values that are no spikes.
-fn for_each_class(values: &[f32], classes: &Classes, spikes: Spikes, mut each: impl FnMut(f32, usize)) {
-    const PIECE: usize = 1024;
+/// Values that are no spikes, with what `table` has for their classes, and the classes.
+fn for_each_piece(
+    values: &[f32],
+    classes: &Classes,
+    table: &[f32],
+    spikes: Spikes,
+    mut each: impl FnMut(&[f32], &[f32], &[u8]),
+) {
     let mut classed = [0; PIECE];
-    for (piece, values) in values.chunks(PIECE).enumerate() {
-        let classed = &mut classed[..values.len()];
-        classes.fill(piece * PIECE, classed);
-        if spikes.is_empty() {
-            values.iter().zip(&*classed).for_each(|(&x, &class)| each(x, class.into()));
-        } else {
-            let others = values.iter().zip(&*classed).filter(|&(&x, _)| !spikes.contains(x));
-            others.for_each(|(&x, &class)| each(x, class.into()));
+    let mut found = [table[0]; PIECE];
+    let mut others = [0.0; PIECE];
+    for (piece, mut values) in values.chunks(PIECE).enumerate() {
+        if !classes.is_one() {
+            classes.fill(piece * PIECE, &mut classed[..values.len()]);
         }
+        if !spikes.is_empty() {
+            let mut count = 0;
+            for (i, &x) in values.iter().enumerate() {
+                (others[count], classed[count]) = (x, classed[i]);
+                count += usize::from(!spikes.contains(x));
+            }
+            values = &others[..count];
+        }
+        let (classed, found) = (&classed[..values.len()], &mut found[..values.len()]);
+        if !classes.is_one() {
+            found.iter_mut().zip(classed).for_each(|(found, &class)| *found = table[usize::from(class)]);
+        }
+        each(values, found, classed);
     }
 }
+
+/// Values that are looked at together.
+const PIECE: usize = 1024;
 
 /// Bits that equal steps of a width do take, without a trellis, and those that their error is worth.
 ///
 /// Spikes have no error, and where they are a part of the values, bits for the others buy more: with a share `s` of others,
 /// half the step takes `s` bits. So an error is worth `s` times as many bits as without them.
-pub(super) fn coded_cost(values: &[f32], classes: Classes, width: f64, apart: Apart, all: usize) -> Result<f64> {
+pub(super) fn coded_cost(
+    values: &[f32],
+    classes: Classes,
+    width: f64,
+    apart: Apart,
+    all: usize,
+    shapes: &mut Shapes,
+) -> Result<f64> {
     let automaton = Automaton::memoryless();
     let quantizer = Trellis::new(width as f32).lambda(0.0).spikes(apart.spikes.as_slice())?.fit(values)?;
     let (mut codes, mut restored) = (vec![0; values.len()], vec![0.0; values.len()]);
@@ -94,10 +123,10 @@ pub(super) fn coded_cost(values: &[f32], classes: Classes, width: f64, apart: Ap
     let [error] = sums(values, &restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
     let zero = quantizer.zero().max(0).cast_unsigned();
     let settings = apart.settings(ContextRans::new(automaton).centre(zero).classes(classes))?;
-    let fit = settings.fit_codes(&codes, quantizer.level_count())?;
+    let fit = settings.fit_codes(&codes, quantizer.level_count(), shapes)?;
     let count = values.len().max(1) as f64;
     // Tables are written once for all values, of which these are a sample.
-    let tables = 8.0 * fit.codec.table_bytes() as f64 / all.max(1) as f64;
+    let tables = 8.0 * fit.table_bytes as f64 / all.max(1) as f64;
     let relative = 12.0 * error / count / width / width;
     Ok(fit.bits / count + tables + 0.5 * apart.share * ln(relative.max(f64::MIN_POSITIVE)) / LN_2)
 }
@@ -112,20 +141,35 @@ pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart) 
     let scales: Vec<f64> =
         (0..classes.count()).map(|class| exp(0.5 * ln(first * exp(class as f64 * 0.5 * LN_2) + noise))).collect();
     let inverses: Vec<f32> = scales.iter().map(|scale| (1.0 / scale).min(3e38) as f32).collect();
-    let mut bars = [0_u32; BARS];
+    // Neighbours are counted apart, so that none waits for the one before.
+    let mut counts = [[0_u32; BARS]; 4];
     let mut members = vec![0_u64; classes.count()];
     let (mut negative, mut hash) = (0_u64, 0_u32);
-    for_each_class(values, classes, apart.spikes, |x, class| {
-        hash = hash.wrapping_add(0x9e37_79b9);
-        let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
-        let dither = ((mixed >> 8) as f32 / 16_777_216.0 - 0.5) * width as f32;
-        let u = ((x + dither) * inverses[class]).clamp(-60_000.0, 60_000.0);
-        negative += u64::from(u < 0.0);
-        members[class] += 1;
-        // The exponent and three bits of the mantissa, from 2^-16 on.
-        let bar = (u.abs().to_bits() >> 20).saturating_sub((127 - 16) << 3);
-        bars[(bar as usize).min(BARS - 1)] += 1;
+    let mut keys = [0_u8; PIECE];
+    for_each_piece(values, classes, &inverses, apart.spikes, |values, inverses, classed| {
+        for (i, ((key, &x), inverse)) in (1_u32..).zip(keys.iter_mut().zip(values).zip(inverses)) {
+            let hash = hash.wrapping_add(i.wrapping_mul(0x9e37_79b9));
+            let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
+            let dither = ((mixed >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32;
+            let u = ((x + dither) * inverse).clamp(-60_000.0, 60_000.0);
+            // The exponent and three bits of the mantissa, from 2^-16 on; 2^16 is beyond all.
+            let bar = ((u.abs().to_bits() >> 20) as i32 - ((127 - 16) << 3)).max(0);
+            *key = bar as u8;
+            negative += u64::from(u < 0.0);
+        }
+        hash = hash.wrapping_add((values.len() as u32).wrapping_mul(0x9e37_79b9));
+        for keys in keys[..values.len()].chunks(4) {
+            keys.iter().zip(&mut counts).for_each(|(&key, bars)| bars[usize::from(key)] += 1);
+        }
+        if members.len() > 1 {
+            for &class in classed {
+                members[usize::from(class)] += 1;
+            }
+        } else {
+            members[0] += values.len() as u64;
+        }
     });
+    let bars: [u32; BARS] = core::array::from_fn(|bar| counts.iter().map(|bars| bars[bar]).sum());
     let count = members.iter().sum::<u64>().max(1) as f64;
     let log2 = |x: f64| ln(x.max(f64::MIN_POSITIVE)) / LN_2;
     let surprise = |n: f64| if n > 0.0 { -n / count * log2(n / count) } else { 0.0 };

@@ -9,7 +9,10 @@ use super::{
 use crate::{
     automaton::Automaton,
     calibrate,
-    codec::{ContextRans, Rans, RansCodec},
+    codec::{
+        ContextRans, Rans, RansCodec,
+        rans::{Shapes, side_bytes},
+    },
     element::Element,
     error::Result,
     fit::Fit,
@@ -17,38 +20,46 @@ use crate::{
     metrics::bits_per_value,
     pipeline::{Coded, Lossless, seen},
     quantizer::{BoundedQuantizer, Codebook, ErrorBound, Quantizer, QuantizerExt, ScaleType, Scaled, Scales},
-    target::Target,
 };
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, vec, vec::Vec};
 
 impl Compressor {
-    /// The smallest frame that loses nothing.
-    pub(super) fn exact<T: Element>(&self, values: &[T], present: &[T]) -> Result<Compressed> {
-        let mut best = self.finish(values, &Lossless.fit(values)?, "lossless")?;
+    /// The smallest frame that loses nothing; none if it is expected to have more bytes than `most`.
+    pub(super) fn exact<T: Element>(&self, values: &[T], present: &[T], most: usize) -> Result<Option<Compressed>> {
+        /// What tables expect is as near as this.
+        const NEAR: f64 = 0.97;
+        let lossless = Lossless.fit(values)?;
+        let expected = lossless.expected_len(values.len());
+        let mut best =
+            if NEAR * expected > most as f64 { None } else { Some(self.finish(values, &lossless, "lossless")?) };
         if present.is_empty() {
             return Ok(best);
         }
-        let finite = if self.policy.masks() { seen(self.policy, values, 1)? } else { values.to_vec() };
-        let data = Data { values, present, finite: &finite, mean: None };
         let few = few_levels(present).and_then(|levels| {
             let scales = Scales::new(ScaleType::F32, vec![1.0]).ok()?;
             Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
         });
+        // It takes its time, and never brings a half.
+        let near = size_of::<T>() == 2 && most as f64 >= 0.5 * expected;
+        if few.is_none() && !near {
+            return Ok(best);
+        }
+        let finite =
+            if self.policy.masks() { Cow::Owned(seen(self.policy, values, 1)?) } else { Cow::Borrowed(values) };
+        let data = Data { values, present, finite: &finite, mean: None };
         // A zero with a sign is no level of its own, and some values are too far apart for contexts.
         let few = few.and_then(|quantizer| self.coded(&data, quantizer, "lossless, few levels").ok());
-        // It takes its time, and never brings a half.
-        let near = match self.target {
-            Target::BitsPerValue(bits) => bits >= 0.5 * best.report.cost.bits_per_value(),
-            Target::Bytes(bytes) => bytes >= best.as_bytes().len() / 2,
-            target => target == Target::Lossless,
-        };
         let rows = if near { self.exact_rows(&data).ok().flatten() } else { None };
         for found in few.into_iter().chain(rows).filter(|found| found.exact) {
+            let Some(other) = best else {
+                best = Some(found);
+                continue;
+            };
             let (more, less) =
-                if found.as_bytes().len() < best.as_bytes().len() { (best, found) } else { (found, best) };
+                if found.as_bytes().len() < other.as_bytes().len() { (other, found) } else { (found, other) };
             let bytes = more.as_bytes().len() - less.as_bytes().len();
             let second = RunnerUp::new(more.report.method, bits_per_value(bytes, values.len()));
-            best = less.beating(Some(second));
+            best = Some(less.beating(Some(second)));
         }
         Ok(best)
     }
@@ -68,18 +79,21 @@ impl Compressor {
         T::widen_into(data.finite, &mut wide)?;
         let mut best = None;
         let mut least = f64::INFINITY;
+        let shapes = &mut Shapes::default();
         for groupings in groupings {
             let classes = calibrate::classes(&groupings, &wide, |_| false)?;
+            let levels: usize = classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
             let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).classes(classes).written();
-            let fit = settings.fit_codes(&codes, quantizer.level_count())?;
-            let bits = fit.bits + 8.0 * fit.codec.side_bytes() as f64;
+            let fit = settings.fit_codes(&codes, quantizer.level_count(), shapes)?;
+            let bits = fit.bits + 8.0 * (levels + fit.table_bytes) as f64;
             if bits < least {
-                (least, best) = (bits, Some(fit.codec));
+                (least, best) = (bits, Some(fit));
             }
         }
         let plain: RansCodec<u32> = Rans::new().fit_below(&codes, quantizer.level_count())?;
         let plain = self.masked(data.values, Coded::new(&quantizer, plain), "lossless, entropy coded")?;
-        let Some(codec) = best else { return Ok(Some(plain)) };
+        let Some(fit) = best else { return Ok(Some(plain)) };
+        let codec = fit.codec(shapes)?;
         let contexts = self.masked(data.values, Coded::new(&quantizer, codec), "lossless, contexts")?;
         Ok(Some(if contexts.as_bytes().len() < plain.as_bytes().len() { contexts } else { plain }))
     }

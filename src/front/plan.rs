@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     calibrate,
-    codec::rans::side_bytes,
+    codec::rans::{Shapes, side_bytes},
     error::Result,
     groups::Groups,
     kernel::exp::{exp, ln},
@@ -148,7 +148,7 @@ impl Plan {
 
     /// The plan that takes the fewest bits for values of this shape, which has no axes of length 1, with steps as the goal
     /// says; and what comes next.
-    pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal) -> Result<Ranking> {
+    pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal, shapes: &mut Shapes) -> Result<Ranking> {
         /// Estimates that are looked at more closely.
         const FINALISTS: usize = 3;
         /// Bits per value that estimates may be wrong by.
@@ -201,7 +201,7 @@ impl Plan {
                 let coefficients = plan.coefficients(&sample, &sample_shape)?;
                 let apart = plan.apart(&coefficients, shape);
                 // Steps may be too fine or too wide to be one.
-                let Ok(cost) = coded_cost(&coefficients, classes, width, apart, values.len()) else { continue };
+                let Ok(cost) = coded_cost(&coefficients, classes, width, apart, values.len(), shapes) else { continue };
                 let bits = cost + side + plan.slack();
                 coded.push((bits, plan));
             }

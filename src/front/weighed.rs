@@ -12,25 +12,33 @@ use crate::{
     classes::Classes,
     codec::{
         Codec, ContextRans, ContextRansCodec,
-        rans::{Model, Table},
+        rans::{ContextFit, Model, Shapes, side_bytes},
     },
-    element::{Element, joint_block},
+    description::{Describe, Description},
+    element::{Element, Values, ValuesMut, joint_block},
     error::Result,
-    fit::Fit,
-    kernel::exp::{exp, ln},
+    kernel::{
+        exp::{exp, ln},
+        extrema::enclose,
+        sums::sums,
+    },
     metrics::bits_per_value,
-    pipeline::Coded,
+    pipeline::{Coded, Pipeline},
     quantizer::{Quantizer, Trellis, TrellisQuantizer},
     target::Target,
     then::Then,
     transform::{StandardizeTransform, Transform, TransformExt},
 };
 use alloc::{borrow::Cow, boxed::Box, format, vec, vec::Vec};
-use core::f64::consts::{LN_2, LN_10};
+use core::{
+    f64::consts::{LN_2, LN_10},
+    ops::Range,
+};
 
-/// What a frame has besides stages and payload, and a chunk.
+/// What a frame has besides stages and payload, a chunk, and a lane, whose state is not all overhead.
 const FRAME: f64 = 24.0;
 const PER_CHUNK: f64 = 8.0;
+const PER_LANE: f64 = 3.4;
 
 /// What is asked of equal steps.
 #[derive(Debug, Clone, Copy)]
@@ -49,25 +57,49 @@ pub(super) struct Weighing<'a> {
     shape: Vec<usize>,
     classes: Classes,
     apart: Apart,
+    /// Bits per value that the mask of spikes takes.
+    mask_bits: f64,
     /// None is negative.
     one_sided: bool,
+    /// Bytes of the levels that make them.
+    level_bytes: usize,
     automaton: Automaton,
     /// The scale of the first class: octaves of values.
     scale: f64,
+    /// The smallest and the largest coefficient.
+    ends: (f32, f32),
 }
+
+/// What is quantized to see what a step gives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Extent {
+    All,
+    /// Some runs of many values, evenly spaced.
+    Sample,
+}
+
+/// Runs of a sample, and values of each: rounds of all lanes, and many more than a path takes to forget how it began.
+const RUNS: usize = 16;
+const RUN: usize = 2048;
 
 /// A step, and what became of it.
 pub(super) struct Tried {
     quantizer: TrellisQuantizer<u32>,
-    codec: ContextRansCodec<u32>,
-    pub(super) density: Model,
+    fit: ContextFit,
+    codes: Vec<u32>,
     pub(super) bits: f64,
     error: f64,
     /// Of values that have an error.
     share: f64,
+    /// Bits per value that headers take.
+    overhead: f64,
 }
 
 impl Tried {
+    pub(super) fn density(&self) -> Model {
+        self.fit.density
+    }
+
     /// Bits, and those that the error is worth.
     fn cost(&self) -> f64 {
         self.bits + 0.5 * self.share * ln(self.error.max(f64::MIN_POSITIVE)) / LN_2
@@ -97,7 +129,9 @@ impl Compressor {
             // A trellis loses 1.1 dB less.
             Wanted::Error(error) => Goal::Width(exp(0.5 * ln((error * 15.4).max(f64::MIN_POSITIVE)))),
         };
-        let ranking = if wide.len() < 256 { Ranking::of(Plan::plain()) } else { Plan::best(&wide, &shape, goal)? };
+        let shapes = &mut Shapes::default();
+        let ranking =
+            if wide.len() < 256 { Ranking::of(Plan::plain()) } else { Plan::best(&wide, &shape, goal, shapes)? };
         let mut best: Option<(Compressed, bool)> = None;
         // At low rates half of the levels are no zero, which may be what most values need.
         let low = matches!(wanted, Wanted::Bits(bits) if bits < LOW_RATE);
@@ -107,17 +141,17 @@ impl Compressor {
                 let weigh = |plan: Plan| Weighing::new(&wide, plan, shape.clone(), states, self.chunk(), wanted);
                 let mut weighing = weigh(plan.clone())?;
                 let mut width = goal.width(&weighing.coefficients);
-                let mut first = weighing.try_width(width, 1.0, None, wanted)?;
+                let mut first = weighing.try_width(width, 1.0, None, wanted, Extent::Sample, shapes)?;
                 if let Some(tried) = first.as_ref().filter(|_| weighing.apart.share < 1.0) {
                     // The goal knew nothing of spikes; classes are compared near where they will be used.
                     width *= exp(octaves(wanted, tried.bits, tried.error).clamp(-8.0, 8.0) * LN_2);
-                    first = weighing.try_width(width, 1.0, None, wanted)?;
+                    first = weighing.try_width(width, 1.0, None, wanted, Extent::Sample, shapes)?;
                 }
                 let mut second = ranking.second.clone();
                 // Densities of classes may not be those of codes, tables always are.
                 if plan.has_classes() {
                     let all = weigh(plan.without_classes())?;
-                    let tried = all.try_width(width, 1.0, None, wanted)?;
+                    let tried = all.try_width(width, 1.0, None, wanted, Extent::Sample, shapes)?;
                     let cost = |tried: &Option<Tried>| tried.as_ref().map_or(f64::INFINITY, Tried::cost);
                     if cost(&tried) < cost(&first) {
                         let more = cost(&first) - cost(&tried);
@@ -126,7 +160,9 @@ impl Compressor {
                     }
                 }
                 weighing.weighting.clone_from(&weighting);
-                let Some((found, close)) = self.seek(values, &weighing, wanted, width, first)? else { continue };
+                let Some((found, close)) = self.seek(values, &weighing, wanted, width, first, shapes)? else {
+                    continue;
+                };
                 best = Some(match best.take() {
                     None => (found.beating(second), close),
                     Some(other) if is_better(wanted, &found, &other.0, close) => (found.after(other.0), close),
@@ -137,43 +173,70 @@ impl Compressor {
         Ok(best)
     }
 
-    /// Looks for the step: by estimates until they are near, then by frames.
+    /// Looks for the step: by estimates on a sample, by estimates on all values, and by frames when they are near.
     fn seek<T: Element>(
         &self,
         values: &[T],
         weighing: &Weighing<'_>,
         wanted: Wanted,
         mut width: f64,
-        mut first: Option<Tried>,
+        first: Option<Tried>,
+        shapes: &mut Shapes,
     ) -> Result<Option<(Compressed, bool)>> {
-        let mut density = None;
-        let mut best: Option<Compressed> = None;
-        let (mut fine, mut coarse) = (f64::NEG_INFINITY, f64::INFINITY);
-        let (mut before, mut close) = (None, false);
-        let (mut weight, mut weights) = (1.0, None);
-        // A small size is met as closely as a large one.
-        let part = if let Wanted::Bits(bits) = wanted { bits.clamp(0.02, 1.0) } else { 1.0 };
-        for round in 0..MOST_ROUNDS {
-            let tried = match first.take() {
-                Some(tried) => Some(tried),
-                None => weighing.try_width(width, weight, density, wanted)?,
-            };
-            let Some(tried) = tried else { break };
-            density = Some((tried.density, width));
-            let at = ln(width) / LN_2;
-            // Octaves that the step should be wider, as estimated.
-            let mut off = octaves(wanted, tried.bits, tried.error);
+        let Some(first) = first else { return Ok(None) };
+        if matches!(wanted, Wanted::Bits(bits) if bits < 0.5 * first.overhead) {
+            // Nothing is left for values.
+            return Ok(None);
+        }
+        let (mut density, mut before, mut tried) = (None, None, Some(first));
+        for round in 0..=SAMPLED_ROUNDS {
+            let Some(found) = tried else { return Ok(None) };
+            density = Some((found.density(), width));
+            let (at, off) = (ln(width) / LN_2, octaves(wanted, found.bits, found.error));
             let slope = steepness(before, (at, off));
             before = Some((at, off));
-            let mut next = at + off / slope;
-            if off.abs() < 0.02 || round >= ESTIMATED_ROUNDS {
-                let found = self.masked(values, weighing.pipeline(tried)?, &weighing.method())?;
+            width = exp((at + (off / slope).clamp(-3.0, 3.0)).clamp(-148.0, 128.0) * LN_2);
+            if off.abs() < 0.02 || round == SAMPLED_ROUNDS {
+                break;
+            }
+            tried = weighing.try_width(width, 1.0, density, wanted, Extent::Sample, shapes)?;
+        }
+        let mut best: Option<Compressed> = None;
+        let (mut fine, mut coarse) = (f64::NEG_INFINITY, f64::INFINITY);
+        // What is known of a sample tells the slope, not where all values are.
+        let (mut before, mut close) = (None, false);
+        let (mut weight, mut weights) = (1.0, None);
+        // How much more frames were off than estimates, and estimates since the last frame.
+        let (mut bias, mut estimates, mut patience) = (0.0, 0, ESTIMATED_ROUNDS);
+        // The smallest frame that was too large, and how often none was smaller.
+        let (mut smallest, mut stuck) = (None, 0);
+        // Estimates tell little where hardly anything is left.
+        let jumpy = matches!(wanted, Wanted::Bits(bits) if bits < LOW_RATE);
+        // A small size is met as closely as a large one.
+        let part = if let Wanted::Bits(bits) = wanted { bits.clamp(0.02, 1.0) } else { 1.0 };
+        let margin = if matches!(wanted, Wanted::Bits(_)) { MARGIN * part } else { -MARGIN };
+        for _ in 0..MOST_ROUNDS {
+            let Some(tried) = weighing.try_width(width, weight, density, wanted, Extent::All, shapes)? else { break };
+            density = Some((tried.density(), width));
+            let at = ln(width) / LN_2;
+            // Octaves that the step should be wider, as estimated.
+            let estimated = octaves(wanted, tried.bits, tried.error);
+            let mut off = estimated + bias;
+            let slope = steepness(before, (at, off));
+            before = Some((at, off));
+            let mut next = at + (off + margin) / slope;
+            estimates += 1;
+            // Where it is not between two frames, a frame is only made if it will do.
+            let open = !(fine.is_finite() && coarse.is_finite());
+            if !open || jumpy || (off + margin).abs() < NEAR * part || estimates > patience {
+                (estimates, patience) = (0, 1);
+                let found = self.masked(values, weighing.pipeline(tried, shapes)?, &weighing.method())?;
                 let cost = &found.report.cost;
                 off = octaves(wanted, cost.bits_per_value(), cost.stats.mse());
+                bias = off - estimated;
                 before = Some((at, off));
-                let margin = if matches!(wanted, Wanted::Bits(_)) { MARGIN * part } else { -MARGIN };
                 next = at + (off + margin) / slope;
-                let met = cost.meets_target;
+                let (met, bytes) = (cost.meets_target, cost.bytes);
                 if met {
                     close = off.abs() < CLOSE * part;
                     let better = best.as_ref().is_none_or(|best| is_better(wanted, &found, best, close));
@@ -199,6 +262,16 @@ impl Compressor {
                         continue;
                     }
                     next = if fine < next && next < coarse { next } else { 0.5 * (fine + coarse) };
+                } else if fine.is_finite() && matches!(wanted, Wanted::Bits(_)) {
+                    // Frames that get no smaller will not.
+                    if smallest.is_some() && off > 0.05 {
+                        next = next.max(at + 1.0);
+                    }
+                    stuck += usize::from(smallest.is_some_and(|smallest| bytes >= smallest));
+                    if stuck == MOST_STUCK {
+                        break;
+                    }
+                    smallest = Some(smallest.map_or(bytes, |smallest: usize| smallest.min(bytes)));
                 }
             }
             width = exp(next.clamp(-148.0, 128.0) * LN_2);
@@ -225,15 +298,23 @@ impl Compressor {
     }
 }
 
-/// Rounds in all, and those that are estimated only, if estimates are near.
+/// Rounds on all values, those on a sample before, and those that are estimated only before the
+/// first frame.
 const MOST_ROUNDS: usize = 24;
-const ESTIMATED_ROUNDS: usize = 4;
+const SAMPLED_ROUNDS: usize = 4;
+const ESTIMATED_ROUNDS: usize = 3;
+/// Frames that are no smaller than one with a finer step, after which no size is hoped for.
+const MOST_STUCK: usize = 3;
+/// Bits per value that tables of codes save where no density knows which codes are likely: then codes are chosen once more.
+const ODD: f64 = 0.01;
 /// Bits per value below which one state is tried.
 const LOW_RATE: f64 = 1.2;
 /// What bits may weigh, of what they do.
 const HEAVIEST: f32 = 4.0;
-/// Octaves of a step: what a frame may be off by, and what is left as a margin.
+/// Octaves of a step: what a frame may be off by, what an estimate may be if a frame is to be made, and what is left as a
+/// margin.
 const CLOSE: f64 = 0.003;
+const NEAR: f64 = 0.0007;
 const MARGIN: f64 = 0.0008;
 
 /// Octaves that a step has to be wider, by what it gave.
@@ -278,7 +359,6 @@ impl<'a> Weighing<'a> {
         let groupings = plan.groupings(values.len())?;
         let classes = calibrate::classes(&groupings, &coefficients, |x| apart.spikes.contains(x))?;
         let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes)) / LN_2;
-        let one_sided = coefficients.iter().all(|&x| x >= 0.0);
         // States of lanes are to take at most a thousandth.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;
@@ -289,7 +369,34 @@ impl<'a> Weighing<'a> {
             .fold(32, |block, transform| joint_block(block, block, transform.block().max(1)));
         let period = chunk.checked_next_multiple_of(block).unwrap_or(usize::MAX / block * block);
         let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(period)?;
-        Ok(Self { weighting: None, coefficients, plan, shape, classes, apart, one_sided, automaton, scale })
+        let mask_bits = apart.mask_bits(&coefficients);
+        let level_bytes = classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        enclose(&coefficients, &mut low, &mut high);
+        Ok(Self {
+            weighting: None,
+            coefficients,
+            plan,
+            shape,
+            classes,
+            apart,
+            mask_bits,
+            one_sided: low >= 0.0,
+            level_bytes,
+            automaton,
+            scale,
+            ends: (low, high),
+        })
+    }
+
+    /// Runs of values that are looked at.
+    fn runs(&self, extent: Extent) -> Vec<Range<usize>> {
+        let len = self.coefficients.len();
+        if extent == Extent::All || len < 2 * RUNS * RUN {
+            let period = self.automaton.block().max(1 << 12);
+            return (0..len).step_by(period).map(|start| start..len.min(start + period)).collect();
+        }
+        (0..RUNS).map(|i| (len - RUN) / (RUNS - 1) * i).map(|start| start..start + RUN).collect()
     }
 
     /// Quantizes with a step of so much for each symbol; none if it is too fine or too coarse to be one.
@@ -299,11 +406,13 @@ impl<'a> Weighing<'a> {
         weight: f32,
         density: Option<(Model, f64)>,
         wanted: Wanted,
+        extent: Extent,
+        shapes: &mut Shapes,
     ) -> Result<Option<Tried>> {
         let automaton = self.automaton;
         let step = (width / automaton.sides() as f64) as f32;
         let settings = Trellis::new(step).automaton(automaton).spikes(self.apart.spikes.as_slice())?;
-        let Ok(quantizer) = settings.fit(&self.coefficients) else { return Ok(None) };
+        let Ok(quantizer) = settings.fit_between(self.ends) else { return Ok(None) };
         let symbol = ln(width) / LN_2;
         // Where steps are more than about twice the scale of a class, zeros are most of it.
         let idle = (0..self.classes.count()).find(|&class| self.scale + class as f64 * 0.25 - symbol >= -1.5);
@@ -322,45 +431,44 @@ impl<'a> Weighing<'a> {
             Some((density, before)) => density.rescaled(ln(before / width) / LN_2, centre.min(last)),
             None => Model::gaussian(self.scale - symbol, centre.min(last), self.one_sided),
         };
-        let spikes = self.apart.mask(last).map(|mask| Ok((mask, Table::of_none(top)?))).transpose()?;
-        let first = ContextRansCodec::<u32>::of_model(automaton, classes.clone(), spikes, density, last)?;
-        if let Some(rates) = first.rates() {
-            quantizer.set_rates(rates);
-        }
-        let mut codes = vec![0; self.coefficients.len()];
-        quantizer.quantize_at(0, &self.coefficients, &mut codes)?;
+        let known_classes = if self.apart.spikes.is_empty() { classes.clone() } else { classes.clone().with_spikes() };
+        quantizer.set_rates(density.rates(automaton, known_classes, (last, top), shapes)?);
+        let runs = self.runs(extent);
+        let mut codes = vec![0; runs.iter().map(Range::len).sum()];
+        quantizer.quantize_runs(&runs, &self.coefficients, &mut codes)?;
         let mut settings = self.apart.settings(ContextRans::new(automaton).centre(zero).classes(classes))?;
         if known {
             settings = settings.like(density);
         }
-        let fit = settings.fit_codes(&codes, quantizer.level_count())?;
-        if let Some(rates) = fit.codec.rates() {
-            quantizer.set_rates(rates);
+        let mut fit = settings.fit_runs(&codes, &runs, quantizer.level_count(), shapes)?;
+        quantizer.set_rates(fit.rates.clone());
+        if fit.gain > ODD * codes.len() as f64 {
+            quantizer.quantize_runs(&runs, &self.coefficients, &mut codes)?;
+            fit = settings.fit_runs(&codes, &runs, quantizer.level_count(), shapes)?;
+            quantizer.set_rates(fit.rates.clone());
         }
-        let mut error = 0.0;
+        let (mut done, mut error) = (0, 0.0);
         let mut restored = [0.0; 1024];
-        for (i, (codes, values)) in codes.chunks(1024).zip(self.coefficients.chunks(1024)).enumerate() {
-            let restored = &mut restored[..codes.len()];
-            quantizer.dequantize_at(i * 1024, codes, restored)?;
-            let [sum] = crate::kernel::sums::sums(values, restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
-            error += sum;
+        for run in &runs {
+            let (values, codes) = (&self.coefficients[run.clone()], &codes[done..done + run.len()]);
+            for (codes, values) in codes.chunks(restored.len()).zip(values.chunks(restored.len())) {
+                let restored = &mut restored[..codes.len()];
+                quantizer.dequantize_at(0, codes, restored)?;
+                let [sum] = sums(values, restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
+                error += sum;
+            }
+            done += run.len();
         }
-        let count = codes.len() as f64;
-        let chunks = (count / automaton.block().max(1 << 12) as f64) as usize as f64 + 1.0;
-        let overhead =
-            FRAME + fit.codec.side_bytes() as f64 + chunks * (PER_CHUNK + 4.0 * automaton.lane_count() as f64);
-        let bits = (fit.bits + 8.0 * overhead) / count;
-        Ok(Some(Tried {
-            quantizer,
-            codec: fit.codec,
-            density: fit.density,
-            bits,
-            error: error / count,
-            share: self.apart.share,
-        }))
+        let (count, all) = (codes.len() as f64, self.coefficients.len() as f64);
+        let chunks = self.coefficients.len().div_ceil(automaton.block().max(1 << 12)) as f64;
+        let side = (self.level_bytes + fit.table_bytes) as f64;
+        let overhead = 8.0 * (FRAME + side + chunks * (PER_CHUNK + PER_LANE * automaton.lane_count() as f64)) / all;
+        // What is above values of a run is not in it, so that only all values say what their mask takes.
+        let bits = (fit.bits - fit.mask_bits) / count + self.mask_bits + overhead;
+        Ok(Some(Tried { quantizer, fit, codes, bits, error: error / count, share: self.apart.share, overhead }))
     }
 
-    fn pipeline(&self, tried: Tried) -> Result<Coded<Box<dyn Quantizer<Code = u32>>, ContextRansCodec<u32>>> {
+    fn pipeline(&self, tried: Tried, shapes: &mut Shapes) -> Result<Chosen> {
         let mut quantizer: Box<dyn Quantizer<Code = u32>> = Box::new(tried.quantizer);
         for transform in self.plan.transforms(&self.shape)?.into_iter().rev() {
             let transform: Box<dyn Transform> = transform;
@@ -369,11 +477,55 @@ impl<'a> Weighing<'a> {
         if let Some(weighting) = &self.weighting {
             quantizer = Box::new(Then::new(weighting.clone(), quantizer));
         }
-        Ok(Coded::new(quantizer, tried.codec))
+        let pipeline = Coded::new(quantizer, tried.fit.codec(shapes)?);
+        Ok(Chosen { pipeline, codes: tried.codes })
     }
 
     fn method(&self) -> alloc::string::String {
         let states = self.automaton.states();
         format!("{}, trellis of {states} states, entropy coded", self.plan.name())
+    }
+}
+
+/// A pipeline for values whose codes are known: those that estimates are about.
+#[derive(Debug)]
+struct Chosen {
+    pipeline: Coded<Box<dyn Quantizer<Code = u32>>, ContextRansCodec<u32>>,
+    codes: Vec<u32>,
+}
+
+impl Pipeline for Chosen {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        self.pipeline.max_encoded_len(values)
+    }
+
+    fn encoded_len(&self, values: usize) -> Option<usize> {
+        self.pipeline.encoded_len(values)
+    }
+
+    fn block(&self) -> usize {
+        self.pipeline.block()
+    }
+
+    fn check_len(&self, values: usize) -> Result<()> {
+        self.pipeline.check_len(values)
+    }
+
+    fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        let codes = start.checked_add(values.len()).and_then(|end| self.codes.get(start..end));
+        match codes {
+            Some(codes) => self.pipeline.codec.encode_at(start, codes, bytes),
+            None => self.pipeline.encode_at(start, values, bytes),
+        }
+    }
+
+    fn decode_at(&self, start: usize, bytes: &[u8], values: ValuesMut<'_>) -> Result<usize> {
+        self.pipeline.decode_at(start, bytes, values)
+    }
+}
+
+impl Describe for Chosen {
+    fn describe(&self, out: &mut Description) {
+        self.pipeline.describe(out);
     }
 }

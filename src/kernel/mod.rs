@@ -9,6 +9,7 @@
 pub(crate) mod basis;
 pub(crate) mod bits;
 pub(crate) mod blocks;
+pub(crate) mod branches;
 #[cfg(feature = "pca")]
 pub(crate) mod covariance;
 pub(crate) mod cosines;

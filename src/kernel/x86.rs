@@ -12,7 +12,7 @@ macro_rules! vectors {
         #[allow(dead_code)]
         #[target_feature(enable = $feature)]
         #[inline]
-        #[allow(dead_code, reason = "some vectors go one way only")]
+        #[allow(dead_code, reason = "loads and stores come in pairs")]
         pub(crate) fn $load(from: &[$item; $lanes]) -> $vector {
             // SAFETY: the array is as long as the vector, and no alignment is asked for.
             unsafe { $loadu(from.as_ptr().cast()) }

@@ -54,6 +54,12 @@ impl LosslessPipeline {
         self.dtype
     }
 
+    /// About how many bytes so many values take, of those that it was fitted to.
+    pub(crate) fn expected_len(&self, values: usize) -> f64 {
+        let bits = self.planes.iter().map(|codec| codec.as_ref().map_or(8.0, |codec| codec.table().mean_bits()));
+        bits.sum::<f64>() * values as f64 / 8.0
+    }
+
     fn check<T: Element>(&self, start: usize, len: usize) -> Result<()> {
         check_piece(start, len, 1)?;
         if T::DTYPE == self.dtype {

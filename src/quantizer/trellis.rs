@@ -1,6 +1,9 @@
 //! Equal steps that are chosen together: the path of levels that costs the least in error and bits.
 
-use super::{Quantizer, check_codes, pass_between, trellis_choice::Choice};
+use super::{
+    Quantizer, check_codes, pass_between,
+    trellis_choice::{Choice, Paths},
+};
 use crate::{
     automaton::Automaton,
     code::Code,
@@ -13,8 +16,7 @@ use crate::{
     spikes::{MOST_SPIKES, Spikes},
     wire::{Reader, unzigzag, zigzag},
 };
-use alloc::{vec, vec::Vec};
-use core::marker::PhantomData;
+use core::{marker::PhantomData, ops::Range};
 
 /// Settings of a quantizer that weighs errors against bits, and chooses levels together: for entropy coding.
 ///
@@ -100,15 +102,8 @@ impl Trellis {
     }
 }
 
-/// The slope of error by bits, `2 ln 2` of the mean squared error, in squares of two steps.
-const LAMBDA: f32 = 0.09;
-/// Numbers of levels are below this in magnitude.
-const FARTHEST: i64 = 1 << 23;
-
-impl<T: Element> Fit<T> for Trellis {
-    type Fitted = TrellisQuantizer<u32>;
-
-    fn fit(&self, data: &[T]) -> Result<TrellisQuantizer<u32>> {
+impl Trellis {
+    fn check(&self) -> Result<()> {
         let (step, lambda) = (self.step, self.lambda);
         if !(step.is_finite() && step >= f32::MIN_POSITIVE) {
             let allowed = "a positive number from 1.2e-38 on";
@@ -118,15 +113,13 @@ impl<T: Element> Fit<T> for Trellis {
         if !(0.0..=1e6).contains(&lambda) {
             return Err(Error::Setting { name: "lambda", value: lambda.into(), allowed: "0 to 10^6" });
         }
-        if data.is_empty() {
-            return Err(Error::Empty);
-        }
-        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-        for_each_piece(data, |start, values| {
-            check_finite(values, start)?;
-            enclose(values, &mut low, &mut high);
-            Ok(())
-        })?;
+        Ok(())
+    }
+
+    /// For finite values from the lowest to the highest.
+    pub(crate) fn fit_between(&self, (low, high): (f32, f32)) -> Result<TrellisQuantizer<u32>> {
+        self.check()?;
+        let step = self.step;
         let far = low.abs().max(high.abs());
         if far / step > (FARTHEST - 16) as f32 {
             let allowed = "one of at least 2^-23 of the largest value";
@@ -137,7 +130,30 @@ impl<T: Element> Fit<T> for Trellis {
         let first = first.div_euclid(4) * 4;
         let level_count = (last - first + 1 + 1) / 2 * 2;
         let quantizer = TrellisQuantizer::new(step, first, level_count as u32, self.automaton, self.spikes)?;
-        Ok(TrellisQuantizer { lambda, ..quantizer })
+        Ok(TrellisQuantizer { lambda: self.lambda, ..quantizer })
+    }
+}
+
+/// The slope of error by bits, `2 ln 2` of the mean squared error, in squares of two steps.
+const LAMBDA: f32 = 0.09;
+/// Numbers of levels are below this in magnitude.
+const FARTHEST: i64 = 1 << 23;
+
+impl<T: Element> Fit<T> for Trellis {
+    type Fitted = TrellisQuantizer<u32>;
+
+    fn fit(&self, data: &[T]) -> Result<TrellisQuantizer<u32>> {
+        if data.is_empty() {
+            self.check()?;
+            return Err(Error::Empty);
+        }
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        for_each_piece(data, |start, values| {
+            check_finite(values, start)?;
+            enclose(values, &mut low, &mut high);
+            Ok(())
+        })?;
+        self.fit_between((low, high))
     }
 }
 
@@ -204,23 +220,52 @@ impl<C: Code> TrellisQuantizer<C> {
         self.steps + ((index as u32) << self.automaton.side_bits())
     }
 
-    /// The classes of values, if there is more than one, and how many of them are idle: where no codec has said anything, only
-    /// that of spikes.
-    fn classes(&self, start: usize, values: &[f32]) -> (Vec<u8>, usize) {
-        let (mut classes, mut idle) = (Vec::new(), 0);
-        // One state has nothing to stand still.
-        if !self.spikes.is_empty() && self.automaton.states() > 1 {
-            (classes, idle) = (vec![1; values.len()], 1);
+    /// How paths are found, if there is more than one state.
+    fn paths(&self) -> Option<Paths<'_>> {
+        let levels = (self.first, self.steps);
+        let paths = || Paths::new((self.step, self.lambda), levels, self.automaton, self.rates.as_ref(), self.spikes);
+        (self.automaton.states() > 1).then(paths)
+    }
+
+    /// Values that start where lanes do: wherever they are, it is state 0 that each lane begins with.
+    fn quantize_by(&self, paths: Option<&Paths<'_>>, start: usize, values: &[f32], codes: &mut [C]) -> Result<()> {
+        if let Some(paths) = paths {
+            paths.find(start, values, codes)?;
+        } else {
+            self.quantize_alone(start, values, codes);
         }
-        if let Some(rates) = self.rates.as_ref().filter(|rates| !rates.classes.is_one()) {
-            classes.resize(values.len(), 0);
-            rates.classes.fill(start, &mut classes);
-            idle = rates.classes.idle();
+        for (index, &spike) in self.spikes.as_slice().iter().enumerate() {
+            let of_spike = C::from_u32(self.spike_code(index));
+            codes.iter_mut().zip(values).filter(|&(_, &x)| x == spike).for_each(|(code, _)| *code = of_spike);
         }
-        for &spike in self.spikes.as_slice() {
-            classes.iter_mut().zip(values).filter(|&(_, &x)| x == spike).for_each(|(class, _)| *class = 0);
+        Ok(())
+    }
+
+    /// With one state, which has nothing to stand still: spikes are as others, until they get their codes.
+    fn quantize_alone(&self, start: usize, values: &[f32], codes: &mut [C]) {
+        let levels = self.first..self.first.wrapping_add_unsigned(self.steps);
+        let choice = Choice::new((self.step, self.lambda), levels, self.rates.as_ref());
+        let mut room = [0; PIECE];
+        for (i, (values, codes)) in values.chunks(PIECE).zip(codes.chunks_mut(PIECE)).enumerate() {
+            let mut classes = &room[..0];
+            if let Some(rates) = self.rates.as_ref().filter(|rates| !rates.classes.is_one()) {
+                rates.classes.fill(start + i * PIECE, &mut room[..values.len()]);
+                classes = &room[..values.len()];
+            }
+            choice.each(values, classes, codes);
         }
-        (classes, idle)
+    }
+
+    /// Some runs of values, one after another, as if a period began with each: what they would cost.
+    pub(crate) fn quantize_runs(&self, runs: &[Range<usize>], values: &[f32], codes: &mut [C]) -> Result<()> {
+        let paths = self.paths();
+        let mut rest = codes;
+        for run in runs {
+            let (codes, later) = rest.split_at_mut(run.len());
+            rest = later;
+            self.quantize_by(paths.as_ref(), run.start, &values[run.clone()], codes)?;
+        }
+        Ok(())
     }
 
     /// The level of a code that is no spike.
@@ -243,20 +288,10 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
         if let Some(rates) = &self.rates {
             rates.classes.check(start, values.len())?;
         }
-        let period = if self.automaton.states() > 1 { self.automaton.block() } else { PIECE };
+        let paths = self.paths();
+        let period = if self.automaton.states() > 1 { self.automaton.block() } else { values.len().max(1) };
         for (i, (values, codes)) in values.chunks(period).zip(codes.chunks_mut(period)).enumerate() {
-            let (classes, idle) = self.classes(start + i * period, values);
-            let (scale, levels) = ((self.step, self.lambda), self.first..self.first.wrapping_add_unsigned(self.steps));
-            let choice = Choice::new(scale, levels, self.automaton, self.rates.as_ref(), values, (&classes, idle));
-            if self.automaton.states() > 1 {
-                choice.path(codes, self.automaton)?;
-            } else {
-                choice.each(codes);
-            }
-            for (index, &spike) in self.spikes.as_slice().iter().enumerate() {
-                let of_spike = C::from_u32(self.spike_code(index));
-                codes.iter_mut().zip(values).filter(|&(_, &x)| x == spike).for_each(|(code, _)| *code = of_spike);
-            }
+            self.quantize_by(paths.as_ref(), start + i * period, values, codes)?;
         }
         Ok(())
     }

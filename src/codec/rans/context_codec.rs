@@ -3,6 +3,7 @@
 use super::{
     PACKED, Table, bits_of,
     context_stream::{BITS, ContextDecoder, Contexts, MOST_SYMBOL},
+    density::Shapes,
     levels::{packed_levels, side_bytes, unpacked_levels},
     model::{Model, ONE_SIDED},
     spike_mask::SpikeMask,
@@ -45,10 +46,11 @@ impl<C: Code> ContextRansCodec<C> {
         spikes: Option<(SpikeMask, Table)>,
         model: Model,
         last: u32,
+        shapes: &mut Shapes,
     ) -> Result<Self> {
         let mut codec = Self::empty(automaton, spikes, model, last)?;
         codec.contexts.set_classes(classes);
-        codec.push_model()?;
+        codec.push_model(shapes)?;
         Ok(codec)
     }
 
@@ -85,14 +87,17 @@ impl<C: Code> ContextRansCodec<C> {
     }
 
     /// The tables of all classes but that of spikes.
-    fn push_model(&mut self) -> Result<()> {
+    fn push_model(&mut self, shapes: &mut Shapes) -> Result<()> {
         let width = bits_of(self.top());
         let Self { contexts, model, last, .. } = self;
         let sides = contexts.automaton.sides();
         let count = contexts.classes.count() * sides - contexts.tables.len();
         contexts.reserve(count);
         // One after another, so that what is only needed to make them is gone before the next.
-        model.each_table((count, sides), (*last, width), |table| contexts.push(table))
+        model.each_table((count, sides), (*last, width), shapes, |frequencies| {
+            contexts.push(frequencies.table()?);
+            Ok(())
+        })
     }
 
     /// The largest symbol.
@@ -139,14 +144,9 @@ impl<C: Code> ContextRansCodec<C> {
     /// Bytes of levels and tables.
     pub(crate) fn side_bytes(&self) -> usize {
         let levels: usize = self.contexts.classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
-        levels + self.table_bytes()
-    }
-
-    /// Bytes of tables, if they are written.
-    pub(crate) fn table_bytes(&self) -> usize {
         let mut spikes = Vec::new();
         self.write_spikes(&mut Writer { bytes: &mut spikes });
-        spikes.len() + if self.model == Model::Tables { written_bytes(self.tables()) } else { 0 }
+        levels + spikes.len() + if self.model == Model::Tables { written_bytes(self.tables()) } else { 0 }
     }
 
     /// The packing of a stream, with the number of bits from its first byte.
@@ -294,7 +294,7 @@ impl<C: Code> Restore for ContextRansCodec<C> {
             .map_err(|_| Error::Corrupt { what: "classes of an entropy coder", found: idle as u64 })?;
         codec.contexts.set_classes(classes);
         if codec.model != Model::Tables {
-            codec.push_model()?;
+            codec.push_model(&mut Shapes::default())?;
         }
         let Contexts { automaton, classes, tables, .. } = &codec.contexts;
         if tables.len() != classes.count() * automaton.sides() {

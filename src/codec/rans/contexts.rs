@@ -5,6 +5,7 @@ use super::{
     context_codec::{ContextRansCodec, written_bytes},
     context_stream::{BITS, Contexts},
     counts::Counts,
+    density::Shapes,
     model::Model,
     spike_mask::{FARTHEST, NEAREST, SpikeMask},
 };
@@ -16,9 +17,12 @@ use crate::{
     error::{Error, Result},
     fit::Fit,
     groups::Groups,
+    rates::{Prices, Rates},
     spikes::MOST_SPIKES,
+    wire::Writer,
 };
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
 /// Settings of a static entropy coder with a table for each context: for codes whose spread depends on where they are, and
 /// for those of an [`Automaton`].
@@ -107,7 +111,19 @@ impl ContextRans {
         Self { classes: Some(classes), ..self }
     }
 
-    pub(crate) fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32) -> Result<ContextFit<C>> {
+    pub(crate) fn fit_codes<C: Code>(&self, codes: &[C], level_count: u32, shapes: &mut Shapes) -> Result<ContextFit> {
+        let all = 0..codes.len();
+        self.fit_runs(codes, core::slice::from_ref(&all), level_count, shapes)
+    }
+
+    /// Likewise for codes of some runs of values, one after another.
+    pub(crate) fn fit_runs<C: Code>(
+        &self,
+        codes: &[C],
+        runs: &[Range<usize>],
+        level_count: u32,
+        shapes: &mut Shapes,
+    ) -> Result<ContextFit> {
         let automaton = self.automaton;
         let (side_bits, sides) = (automaton.side_bits(), automaton.sides());
         let largest = codes.iter().fold(0, |largest, code| code.to_u32().max(largest));
@@ -140,59 +156,141 @@ impl ContextRans {
         let (first, tables) = (classes.first() * sides, classes.count() * sides);
         let mut counts = Counts::new(tables, centre, last);
         let mut spikes = [0; MOST_SPIKES];
-        Contexts::for_each(automaton, (&classes, first_spike), 0, codes, |_, table, symbol| {
-            if symbol < first_spike {
-                counts.add(table, symbol);
-            } else {
-                spikes[(symbol - first_spike) as usize % MOST_SPIKES] += 1;
+        if self.classes.is_some() {
+            // Made by this automaton, and so known to be right.
+            let mut rest = codes;
+            for run in runs {
+                let (codes, later) = rest.split_at(run.len().min(rest.len()));
+                counts.add_all((&classes, first_spike), side_bits, run.start, codes, &mut spikes);
+                rest = later;
             }
-        })?;
+        } else {
+            Contexts::for_each(automaton, (&classes, first_spike), 0, codes, |_, table, symbol| {
+                if symbol < first_spike {
+                    counts.add(table, symbol);
+                } else {
+                    spikes[(symbol - first_spike) as usize % MOST_SPIKES] += 1;
+                }
+            })?;
+        }
         let pairs: Vec<_> = (first..tables).map(|table| counts.pairs(table)).collect();
         let width = bits_of(top);
-        let (mut spike_bits, mut spiked) = (0.0, None);
-        if let Some(mask) = mask {
+        let spiked = mask.map(|mask| {
+            // As if runs were one: where they are apart, these bits are no more than a guess.
             let (mask, bits) = mask.fit(codes.len(), |i| codes[i].to_u32() >> side_bits >= first_spike);
             let pairs: Vec<_> = (first_spike..).zip(spikes).filter(|&(_, count)| count > 0).collect();
-            let table = Table::of_bits(&pairs, width, BITS)?;
-            spike_bits = bits + table.cost(&pairs);
-            spiked = Some((mask, table));
-        }
-        let (density, bits) = Model::nearest(&pairs, sides, centre, last, self.like)?;
+            SpikeFit::new(mask, &pairs, width, bits)
+        });
+        let spiked = spiked.transpose()?;
+        let (density, bits) = Model::nearest(&pairs, sides, centre, last, self.like, shapes)?;
         // What rounding to frequencies adds.
         let bits = bits + 0.002 * codes.len() as f64;
+        let sum = |prices: &[Prices]| prices.iter().zip(&pairs).map(|(prices, pairs)| prices.sum(pairs)).sum::<f64>();
+        let fit = |prices: Vec<Prices>, tables: Vec<Table>, table_bytes: usize| {
+            let own = sum(&prices);
+            let gain = if tables.is_empty() { 0.0 } else { bits - own };
+            let spikes = spiked.as_ref();
+            let spike_prices = spikes.map_or(Ok(Vec::new()), |spikes| spikes.prices(sides, top))?;
+            Ok(ContextFit {
+                automaton,
+                last,
+                tables,
+                density,
+                bits: own + spikes.map_or(0.0, |spikes| spikes.mask_bits + spikes.code_bits),
+                mask_bits: spikes.map_or(0.0, |spikes| spikes.mask_bits),
+                table_bytes: table_bytes + spikes.map_or(0, SpikeFit::bytes),
+                gain,
+                rates: Rates { classes: classes.clone(), prices: spike_prices.into_iter().chain(prices).collect() },
+                spikes: spiked.clone().map(|spikes| (spikes.mask, spikes.table)),
+            })
+        };
         if self.written || classes.count() - classes.first() <= FEW_CLASSES {
             let tables: Vec<Table> =
                 pairs.iter().map(|pairs| Table::of_bits(pairs, width, BITS)).collect::<Result<_>>()?;
-            let own: f64 = tables.iter().zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
-            if own + 8.0 * written_bytes(&tables) as f64 <= bits {
-                let codec = ContextRansCodec::of_tables(automaton, classes, spiked, tables, last)?;
-                return Ok(ContextFit { codec, density, bits: own + spike_bits });
+            let prices: Vec<Prices> = tables.iter().map(Table::prices).collect();
+            let table_bytes = written_bytes(&tables);
+            if sum(&prices) + 8.0 * table_bytes as f64 <= bits {
+                return fit(prices, tables, table_bytes);
             }
         }
-        let codec = ContextRansCodec::of_model(automaton, classes, spiked, density, last)?;
-        let tables = codec.contexts.tables[first..].iter();
-        let bits: f64 = tables.zip(&pairs).map(|(table, pairs)| table.cost(pairs)).sum();
-        Ok(ContextFit { codec, density, bits: bits + spike_bits })
+        fit(density.prices((tables - first, sides), (last, width), shapes)?, Vec::new(), 0)
     }
 }
 
-/// A fitted codec, and what else the fit came to know.
-pub(crate) struct ContextFit<C> {
-    pub(crate) codec: ContextRansCodec<C>,
+/// The mask of spikes and the table of which they are, and what they take.
+#[derive(Debug, Clone)]
+struct SpikeFit {
+    mask: SpikeMask,
+    table: Table,
+    mask_bits: f64,
+    code_bits: f64,
+}
+
+impl SpikeFit {
+    fn new(mask: SpikeMask, pairs: &[(u32, u64)], width: u32, mask_bits: f64) -> Result<Self> {
+        let table = Table::of_bits(pairs, width, BITS)?;
+        let code_bits = table.prices().sum(pairs);
+        Ok(Self { mask, table, mask_bits, code_bits })
+    }
+
+    /// Of a class of its own; spikes have one side.
+    fn prices(&self, sides: usize, top: u32) -> Result<Vec<Prices>> {
+        let mut prices = vec![self.table.prices()];
+        if sides > 1 {
+            prices.push(Table::of_none(top)?.prices());
+        }
+        Ok(prices)
+    }
+
+    /// Bytes of mask and table.
+    fn bytes(&self) -> usize {
+        let mut bytes = Vec::new();
+        let out = &mut Writer { bytes: &mut bytes };
+        self.mask.write(out);
+        self.table.write(out);
+        bytes.len()
+    }
+}
+
+/// What a codec is made of, which takes longer, and what it would do.
+#[derive(Debug)]
+pub(crate) struct ContextFit {
+    automaton: Automaton,
+    last: u32,
+    /// If they are to be written.
+    tables: Vec<Table>,
+    spikes: Option<(SpikeMask, Table)>,
     /// The nearest density, though tables may be better.
     pub(crate) density: Model,
+    pub(crate) rates: Rates,
     /// What the codes cost, without side information.
     pub(crate) bits: f64,
+    /// Those of the mask of spikes among them.
+    pub(crate) mask_bits: f64,
+    /// Bytes of tables, if they are written, with those of spikes; and bits that written ones save.
+    pub(crate) table_bytes: usize,
+    pub(crate) gain: f64,
+}
+
+impl ContextFit {
+    pub(crate) fn codec<C: Code>(self, shapes: &mut Shapes) -> Result<ContextRansCodec<C>> {
+        let Self { automaton, last, tables, spikes, density, rates, .. } = self;
+        if tables.is_empty() {
+            return ContextRansCodec::of_model(automaton, rates.classes, spikes, density, last, shapes);
+        }
+        ContextRansCodec::of_tables(automaton, rates.classes, spikes, tables, last)
+    }
 }
 
 impl<C: Code> Fit<C> for ContextRans {
     type Fitted = ContextRansCodec<C>;
 
     fn fit(&self, codes: &[C]) -> Result<ContextRansCodec<C>> {
-        Ok(self.fit_codes(codes, 0)?.codec)
+        self.fit_below(codes, 0)
     }
 
     fn fit_below(&self, codes: &[C], level_count: u32) -> Result<ContextRansCodec<C>> {
-        Ok(self.fit_codes(codes, level_count)?.codec)
+        let mut shapes = Shapes::default();
+        self.fit_codes(codes, level_count, &mut shapes)?.codec(&mut shapes)
     }
 }

@@ -1,5 +1,6 @@
 //! How often each symbol occurs under each table.
 
+use crate::{classes::Classes, code::Code, spikes::MOST_SPIKES};
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 /// Counters for symbols near the middle in a row, and a map for the others.
@@ -29,6 +30,34 @@ impl Counts {
             self.near[table * self.window + index] += 1;
         } else {
             *self.far[table].entry(symbol).or_default() += 1;
+        }
+    }
+
+    /// All codes, those of values from `start` on, of which the lowest `side_bits` bits are the side, with tables for each side
+    /// of each class; symbols from `first_spike` on are counted in `spikes` instead.
+    pub(super) fn add_all<C: Code>(
+        &mut self,
+        (classes, first_spike): (&Classes, u32),
+        side_bits: u32,
+        start: usize,
+        codes: &[C],
+        spikes: &mut [u64; MOST_SPIKES],
+    ) {
+        const PIECE: usize = 1024;
+        let mut classed = [0; PIECE];
+        for (piece, codes) in codes.chunks(PIECE).enumerate() {
+            let classed = &mut classed[..codes.len()];
+            classes.fill(start + piece * PIECE, classed);
+            for (code, &class) in codes.iter().zip(&*classed) {
+                let code = code.to_u32();
+                let (table, symbol) =
+                    (usize::from(class) << side_bits | (code & side_bits) as usize, code >> side_bits);
+                if symbol < first_spike {
+                    self.add(table, symbol);
+                } else {
+                    spikes[(symbol - first_spike) as usize % MOST_SPIKES] += 1;
+                }
+            }
         }
     }
 

@@ -1,9 +1,13 @@
 //! Tables that follow from two numbers: a shape and a scale.
 
-use super::table::Table;
+use super::{
+    context_stream::BITS,
+    table::{Table, prices},
+};
 use crate::{
     error::{Error, Result},
     kernel::exp::{exp, ln},
+    rates::Prices,
 };
 use alloc::vec::Vec;
 use core::{
@@ -60,13 +64,18 @@ const REACH: usize = 24;
 const WHOLE: f64 = 4096.0;
 
 impl Shape {
-    fn at(self, u: f64) -> f64 {
+    #[inline(always)]
+    fn at<const N: usize>(self, places: [f64; N]) -> [f64; N] {
+        let less = |x: f64| if x < 600.0 { x } else { 600.0 };
         match self {
-            Self::Exponential { b, c } => exp(-exp(b * ln(u * c)).min(600.0)),
-            Self::Power { b, c } => exp(-b * ln(1.0 + u * u / c)),
+            Self::Exponential { b, c } => places.map(|u| exp(-less(exp(b * ln(u * c))))),
+            Self::Power { b, c } => places.map(|u| exp(-b * ln(1.0 + u * u / c))),
         }
     }
 }
+
+/// Less than half of the last bit of a sum, and no error of our functions makes more of it.
+const VANISHING: f64 = 1.0 / (1_u64 << 56) as f64;
 
 /// A shape, summed up from its middle.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,20 +83,46 @@ pub(crate) struct Cumulative {
     sums: Vec<f64>,
 }
 
+/// Shapes that are summed up when they are first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Shapes([Option<Cumulative>; SHAPE_COUNT]);
+
+impl Shapes {
+    pub(super) fn of(&mut self, shape: usize) -> Result<&Cumulative> {
+        let found = shape as u64;
+        let slot = self.0.get_mut(shape).ok_or(Error::Corrupt { what: "shape of a density", found })?;
+        Ok(match slot {
+            Some(sums) => sums,
+            None => slot.insert(Cumulative::new(shape)?),
+        })
+    }
+}
+
 impl Cumulative {
     /// Of one of the shapes, by the midpoints of four parts of each cell.
     pub(crate) fn new(shape: usize) -> Result<Self> {
+        /// Cells whose parts are found together.
+        const CELLS: usize = 8;
         let found = shape as u64;
         let shape = *SHAPES.get(shape).ok_or(Error::Corrupt { what: "shape of a density", found })?;
         let mut sum = 0.0;
         let mut sums = Vec::with_capacity(GRID * REACH + 1);
         sums.push(sum);
-        for cell in 0..GRID * REACH {
-            for part in 0..4 {
-                sum += shape.at((cell as f64 + (f64::from(part) + 0.5) * 0.25) / GRID as f64);
+        for first in (0..GRID * REACH).step_by(CELLS) {
+            let place = |part: usize| ((first + part / 4) as f64 + ((part % 4) as f64 + 0.5) * 0.25) / GRID as f64;
+            let parts: [f64; 4 * CELLS] = shape.at(core::array::from_fn(place));
+            for parts in parts.as_chunks::<4>().0 {
+                for part in parts {
+                    sum += part;
+                }
+                sums.push(sum);
             }
-            sums.push(sum);
+            // Densities fall, so what no longer changes the sum never will.
+            if parts[4 * CELLS - 1] < sum * VANISHING {
+                break;
+            }
         }
+        sums.resize(GRID * REACH + 1, sum);
         Ok(Self { sums })
     }
 
@@ -106,26 +141,27 @@ impl Cumulative {
         // About the price of an escape.
         let least = total * 1e-7;
         let mut sum = 0.0;
+        // Most symbols begin where the one before ends.
+        let (mut end, mut below_end) = (f64::NAN, 0.0);
         for (position, count) in symbols {
-            let mass = if position < ends.0 {
-                0.0
-            } else {
-                self.below((position + 0.5) * unit) - self.below((position - 0.5) * unit)
-            };
+            let below = if position - 0.5 == end { below_end } else { self.below((position - 0.5) * unit) };
+            end = position + 0.5;
+            below_end = self.below(end * unit);
+            let mass = if position < ends.0 { 0.0 } else { below_end - below };
             sum += count as f64 * (ln(total) - ln(mass.max(least).max(f64::MIN_POSITIVE)));
         }
         sum / LN_2
     }
 
-    /// The table of symbols up to `last` of one side, if the level 0 is symbol `centre` of side 0 and the scale is
+    /// Frequencies of symbols up to `last` of one side, if the level 0 is symbol `centre` of side 0 and the scale is
     /// `2^(scale / 32)` symbols.
-    pub(super) fn table(
+    pub(super) fn frequencies(
         &self,
         scale: i32,
         half: f64,
         (centre, one_sided): (u32, bool),
         (last, width): (u32, u32),
-    ) -> Result<Table> {
+    ) -> Frequencies {
         // Wide densities are about codes without their lowest bits.
         let low = ((scale / FINE - 3).max(0) as u32).min(width.saturating_sub(1)).min(super::table::MOST_LOW);
         let unit = exp(-f64::from(scale) / f64::from(FINE) * LN_2);
@@ -166,6 +202,25 @@ impl Cumulative {
             }
         }
         let symbols = (from..to).map(|high| high as u32).zip(frequencies).collect();
-        Table::from_frequencies(12, width, low, symbols)
+        Frequencies { width, low, symbols }
+    }
+}
+
+/// What a table is made of.
+#[derive(Debug)]
+pub(super) struct Frequencies {
+    width: u32,
+    low: u32,
+    symbols: Vec<(u32, u32)>,
+}
+
+impl Frequencies {
+    pub(super) fn table(self) -> Result<Table> {
+        Table::from_frequencies(BITS, self.width, self.low, self.symbols)
+    }
+
+    pub(super) fn prices(&self) -> Prices {
+        let used: u32 = self.symbols.iter().map(|&(_, frequency)| frequency).sum();
+        prices(&self.symbols, BITS, self.width, self.low, (1 << BITS) - used)
     }
 }

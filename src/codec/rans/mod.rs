@@ -14,7 +14,9 @@ mod stream;
 mod table;
 
 pub use context_codec::ContextRansCodec;
+pub(crate) use contexts::ContextFit;
 pub use contexts::ContextRans;
+pub(crate) use density::Shapes;
 pub(crate) use levels::side_bytes;
 pub(crate) use model::Model;
 pub(crate) use spike_mask::SpikeMask;

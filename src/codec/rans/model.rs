@@ -1,12 +1,15 @@
 //! Where tables of contexts come from: one density for all, or codes themselves.
 
 use super::{
-    Table,
-    density::{CLASS, Cumulative, FINE, GAUSSIAN, SCALES, SHAPE_COUNT, TABLE_SCALES},
+    Table, bits_of,
+    density::{CLASS, Cumulative, FINE, Frequencies, GAUSSIAN, SCALES, SHAPE_COUNT, Shapes, TABLE_SCALES},
 };
 use crate::{
+    automaton::Automaton,
+    classes::Classes,
     error::{Error, Result},
     kernel::exp::ln,
+    rates::{Prices, Rates},
     wire::{Reader, unzigzag},
 };
 use alloc::vec::Vec;
@@ -46,15 +49,48 @@ impl Model {
         &self,
         (count, sides): (usize, usize),
         last_and_width: (u32, u32),
-        mut each: impl FnMut(Table),
+        shapes: &mut Shapes,
+        mut each: impl FnMut(Frequencies) -> Result<()>,
     ) -> Result<()> {
         let Self::Density { shape, scale, centre, one_sided } = *self else { return Ok(()) };
-        let sums = Cumulative::new(shape)?;
-        for table in 0..count {
+        let sums = shapes.of(shape)?;
+        (0..count).try_for_each(|table| {
             let scale = (scale + (table / sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
-            each(sums.table(scale, (table % sides) as f64 * 0.5, (centre, one_sided), last_and_width)?);
+            each(sums.frequencies(scale, (table % sides) as f64 * 0.5, (centre, one_sided), last_and_width))
+        })
+    }
+
+    /// What codes cost under its tables: symbols up to `last`, and spikes from there to `top`, of which nothing is known.
+    pub(crate) fn rates(
+        self,
+        automaton: Automaton,
+        classes: Classes,
+        (last, top): (u32, u32),
+        shapes: &mut Shapes,
+    ) -> Result<Rates> {
+        let (sides, first) = (automaton.sides(), classes.first());
+        let mut prices = Vec::with_capacity(classes.count() * sides);
+        for _ in 0..first * sides {
+            prices.push(Table::of_none(top)?.prices());
         }
-        Ok(())
+        let count = (classes.count() - first) * sides;
+        prices.extend(self.prices((count, sides), (last, bits_of(top)), shapes)?);
+        Ok(Rates { classes, prices })
+    }
+
+    /// What symbols of these tables cost.
+    pub(super) fn prices(
+        &self,
+        (count, sides): (usize, usize),
+        last_and_width: (u32, u32),
+        shapes: &mut Shapes,
+    ) -> Result<Vec<Prices>> {
+        let mut prices = Vec::with_capacity(count);
+        self.each_table((count, sides), last_and_width, shapes, |frequencies| {
+            prices.push(frequencies.prices());
+            Ok(())
+        })?;
+        Ok(prices)
     }
 
     pub(super) fn read(bytes: &mut Reader<'_>, last: u32) -> Result<Self> {
@@ -76,16 +112,17 @@ impl Model {
         centre: u32,
         last: u32,
         like: Option<Self>,
+        shapes: &mut Shapes,
     ) -> Result<(Self, f64)> {
         let mut search = Search { pairs, sides, centre, last, one_sided: false };
         // Where little is below level 0, the density may as well end there.
         let (below, all) = search.below();
         if below * 16 > all {
-            return search.nearest(like);
+            return search.nearest(like, shapes);
         }
-        let both = search.nearest(like)?;
+        let both = search.nearest(like, shapes)?;
         search.one_sided = true;
-        let one = search.nearest(Some(both.0))?;
+        let one = search.nearest(Some(both.0), shapes)?;
         Ok(if one.1 < both.1 { one } else { both })
     }
 }
@@ -99,13 +136,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn nearest(&self, like: Option<Model>) -> Result<(Model, f64)> {
+    fn nearest(&self, like: Option<Model>, shapes: &mut Shapes) -> Result<(Model, f64)> {
         // Shapes are in an order, so that a better one is near: first coarsely, then finely.
-        let (shape, strides): (_, &[usize]) = match like {
-            Some(Model::Density { shape, .. }) => (shape, &[1]),
-            _ => (GAUSSIAN, &[4, 2, 1]),
+        let (shape, scale, strides): (_, _, &[usize]) = match like {
+            Some(Model::Density { shape, scale, .. }) => (shape, scale, &[1]),
+            _ => (GAUSSIAN, self.scale(), &[4, 2, 1]),
         };
-        let mut best = self.best_scale(shape, self.scale())?;
+        let (scale, bits) = self.best_scale(shapes.of(shape)?, scale, like.is_none());
+        let mut best = (shape, scale, bits);
         for &stride in strides {
             for lighter in [false, true] {
                 loop {
@@ -113,11 +151,11 @@ impl Search<'_> {
                     if shape >= SHAPE_COUNT {
                         break;
                     }
-                    let other = self.best_scale(shape, best.1)?;
-                    if other.2 >= best.2 {
+                    let (scale, bits) = self.best_scale(shapes.of(shape)?, best.1, like.is_none());
+                    if bits >= best.2 {
                         break;
                     }
-                    best = other;
+                    best = (shape, scale, bits);
                 }
             }
         }
@@ -159,26 +197,27 @@ impl Search<'_> {
         ((log2 * f64::from(FINE)) as i32).clamp(*SCALES.start(), *SCALES.end())
     }
 
-    /// Downhill from a scale, in steps that get finer.
-    fn best_scale(&self, shape: usize, from: i32) -> Result<(usize, i32, f64)> {
-        let sums = Cumulative::new(shape)?;
-        let (mut at, mut least) = (from, self.bits(&sums, from));
-        for step in [8, 3, 1] {
+    /// Downhill from a scale, in steps that get finer; `far` says that it may be a long way.
+    fn best_scale(&self, sums: &Cumulative, from: i32, far: bool) -> (i32, f64) {
+        let (mut at, mut least) = (from, self.bits(sums, from));
+        let steps: &[i32] = if far { &[8, 3, 1] } else { &[2, 1] };
+        for &step in steps {
+            let before = at;
             for step in [-step, step] {
-                loop {
-                    let scale = at + step;
-                    if !SCALES.contains(&scale) {
-                        break;
-                    }
-                    let bits = self.bits(&sums, scale);
+                while SCALES.contains(&(at + step)) {
+                    let bits = self.bits(sums, at + step);
                     if bits >= least {
                         break;
                     }
-                    (at, least) = (scale, bits);
+                    (at, least) = (at + step, bits);
+                }
+                // The other way leads back up.
+                if at != before {
+                    break;
                 }
             }
         }
-        Ok((shape, at, least))
+        (at, least)
     }
 
     /// Bits of all symbols.

@@ -237,20 +237,7 @@ impl Table {
 
     /// What each symbol costs.
     pub(super) fn prices(&self) -> Prices {
-        let other = (price(self.escape.frequency(), self.bits) + f64::from(self.width)) as f32;
-        let first = self.symbols.first().map_or(0, |&(code, _)| code);
-        let span = self.symbols.last().map_or(0, |&(code, _)| code - first + 1);
-        let mut bits = vec![other; span as usize];
-        for &(code, frequency) in &self.symbols {
-            bits[(code - first) as usize] = (price(frequency, self.bits) + f64::from(self.low)) as f32;
-        }
-        Prices { first, low: self.low, bits, other }
-    }
-
-    /// Bits of codes that occur so often.
-    pub(super) fn cost(&self, pairs: &[(u32, u64)]) -> f64 {
-        let prices = self.prices();
-        pairs.iter().map(|&(code, count)| f64::from(prices.of(code)) * count as f64).sum()
+        prices(&self.symbols, self.bits, self.width, self.low, self.escape.frequency())
     }
 
     /// The first position of escapes.
@@ -346,4 +333,16 @@ fn check_width(width: u32) -> Result<()> {
         return Ok(());
     }
     Err(Error::Setting { name: "width", value: width.into(), allowed: "1 to 32 bits" })
+}
+
+/// What each symbol costs in a table of these symbols and frequencies, and any other code, whose frequency is `escape`.
+pub(super) fn prices(symbols: &[(u32, u32)], bits: u32, width: u32, low: u32, escape: u32) -> Prices {
+    let other = (price(escape, bits) + f64::from(width)) as f32;
+    let first = symbols.first().map_or(0, |&(code, _)| code);
+    let span = symbols.last().map_or(0, |&(code, _)| code - first + 1);
+    let mut all = vec![other; span as usize];
+    for &(code, frequency) in symbols {
+        all[(code - first) as usize] = (price(frequency, bits) + f64::from(low)) as f32;
+    }
+    Prices { first, low, bits: all, other }
 }

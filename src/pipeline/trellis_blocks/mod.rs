@@ -58,9 +58,9 @@ impl TrellisBlocksPipeline {
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
         match self.states {
-            8 => self.encode_by(Search::<8>::new(self.bits, self.side)?, start, values, bytes)?,
-            64 => self.encode_by(Search::<64>::new(self.bits, self.side)?, start, values, bytes)?,
-            _ => self.encode_by(Search::<256>::new(self.bits, self.side)?, start, values, bytes)?,
+            8 => self.encode_by(Search::<8>::new(self.bits, self.side), start, values, bytes)?,
+            64 => self.encode_by(Search::<64>::new(self.bits, self.side), start, values, bytes)?,
+            _ => self.encode_by(Search::<256>::new(self.bits, self.side), start, values, bytes)?,
         }
         Ok(needed)
     }

@@ -3,13 +3,9 @@
 use super::layout::{
     BLOCK, BLOCKS, Layout, Levels, NOTHING, STARTS, STEP, SUPERBLOCK, Side, eighths_below, octaves_down, start_of,
 };
-use crate::{
-    automaton::Automaton,
-    error::Result,
-    kernel::{
-        bits,
-        trellis::{Branches, Sources, sources, step},
-    },
+use crate::kernel::{
+    bits,
+    trellis::{Branches, Paths, advance, before},
 };
 use alloc::{vec, vec::Vec};
 
@@ -79,7 +75,6 @@ pub(super) struct Search<const STATES: usize> {
     bits: u32,
     levels: Levels,
     bins: Bins,
-    sources: Sources<STATES>,
     /// For each value, by eight states and lane: which source was cheaper.
     decisions: Vec<u8>,
     /// For each block and remainder, the cheapest lane of each state after it.
@@ -87,17 +82,16 @@ pub(super) struct Search<const STATES: usize> {
 }
 
 impl<const STATES: usize> Search<STATES> {
-    pub(super) fn new(bits: u32, side: Side) -> Result<Self> {
+    pub(super) fn new(bits: u32, side: Side) -> Self {
         let levels = Levels::new(bits, side);
         let bins = Bins::new(&levels, side);
-        Ok(Self {
+        Self {
             bits,
             levels,
             bins,
-            sources: sources(Automaton::trellis(STATES as u16)?),
             decisions: vec![0; SUPERBLOCK * STATES / 8 * WIDTH],
             lanes: vec![[[0; STATES]; PHASES]; BLOCKS],
-        })
+        }
     }
 
     /// The bytes of `values`, a superblock or the rest of an array in units of the base, which fill `bytes`.
@@ -132,7 +126,7 @@ impl<const STATES: usize> Search<STATES> {
                 reached[start_of(scale)] = 0.0;
             }
         }
-        let mut branches = Branches::new();
+        let mut branches = Branches::<{ BLOCK * WIDTH }>::new();
         let per_value = STATES / 8 * WIDTH;
         for (b, values) in values.chunks(BLOCK).enumerate() {
             let eighths: [u32; WIDTH] = core::array::from_fn(|lane| from[b] + lane as u32);
@@ -142,10 +136,9 @@ impl<const STATES: usize> Search<STATES> {
                 let part = octaves_down(eighths) / octaves_down(top);
                 part * part
             });
-            let mut costs: [[f32; WIDTH]; STATES] =
+            let mut paths: Paths<STATES, WIDTH> =
                 core::array::from_fn(|state| phases.map(|phase| reached[phase][state]));
-            let decisions = self.decisions[b * BLOCK * per_value..].chunks_exact_mut(per_value);
-            for (x, decisions) in values.iter().zip(decisions) {
+            for (i, x) in values.iter().enumerate() {
                 let parts = inverses.map(|inverse| x * inverse);
                 let bins = parts.map(|t| self.bins.of(t));
                 let mut levels = [[0.0; WIDTH]; 4];
@@ -155,16 +148,17 @@ impl<const STATES: usize> Search<STATES> {
                     }
                 }
                 for (class, levels) in levels.iter().enumerate() {
-                    let cost = &mut branches.cost[class % 2 * 2 + class / 2];
+                    let cost = &mut branches.cost[class][i * WIDTH..];
                     for lane in 0..WIDTH {
                         let rest = parts[lane] - levels[lane];
                         cost[lane] = rest * rest * weights[lane];
                     }
                 }
-                costs = step(&self.sources, &costs, &branches, decisions);
             }
+            let decisions = &mut self.decisions[b * BLOCK * per_value..];
+            advance(&mut paths, &branches, (0, WIDTH, values.len()), decisions, per_value);
             reached = [[NEVER; STATES]; PHASES];
-            for (state, costs) in costs.iter().enumerate() {
+            for (state, costs) in paths.iter().enumerate() {
                 for (lane, (&cost, &phase)) in costs.iter().zip(&phases).enumerate() {
                     if cost < reached[phase][state] {
                         reached[phase][state] = cost;
@@ -189,8 +183,8 @@ impl<const STATES: usize> Search<STATES> {
             let (mut error, mut energy) = (0.0, 0.0);
             for (i, &x) in values.iter().enumerate().rev() {
                 let at = b * BLOCK + i;
-                let decision = self.decisions[at * per_value + state / 8 * WIDTH + lane] >> (state % 8) & 1;
-                let (before, bit) = self.sources[state][usize::from(decision)];
+                let bit = self.decisions[at * per_value + state / 8 * WIDTH + lane] >> (state % 8) & 1;
+                let before = before::<STATES>(state as u8, bit);
                 let level = self.bins.nearest[self.bins.of(x * inverse)][usize::from(2 * bit + before % 2)];
                 let code = self.levels.all().partition_point(|&other| other < level);
                 found.symbols[at] = (code / 2) as u8;
