@@ -359,10 +359,10 @@ impl<'a> Weighing<'a> {
         let groupings = plan.groupings(values.len())?;
         let classes = calibrate::classes(&groupings, &coefficients, |x| apart.spikes.contains(x))?;
         let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes)) / LN_2;
-        // States of lanes are to take at most a thousandth.
+        // States of lanes are to take at most a thousandth; or two if that makes sixteen, from which on decoders use vectors.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;
-        let lanes = 1 << affordable.clamp(1, 32).ilog2();
+        let lanes = if (8..16).contains(&affordable) { 16 } else { 1 << affordable.clamp(1, 32).ilog2() };
         let block = plan
             .transforms(&shape)?
             .iter()

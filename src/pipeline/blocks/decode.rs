@@ -12,8 +12,8 @@ use crate::{
 use core::cell::OnceCell;
 
 /// Blocks whose scales are read at once.
-const BLOCKS: usize = 64;
-/// Values of a piece of short blocks.
+const BLOCKS: usize = 128;
+/// Values of a piece, where there are few.
 const SHORT: usize = 1024;
 
 impl<L: Levels> Blocks<L> {
@@ -24,7 +24,9 @@ impl<L: Levels> Blocks<L> {
         let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
         match Restored::of(&self.levels) {
             // Buffers are filled with zeros first, which a few values should not pay for.
-            Some(law) if self.block <= SHORT => self.decode_pieces::<T, SHORT>(start, bytes, values, law),
+            Some(law) if self.block <= SHORT && values.len() <= PIECE => {
+                self.decode_pieces::<T, SHORT>(start, bytes, values, law)
+            }
             Some(law) => self.decode_pieces::<T, PIECE>(start, bytes, values, law),
             None => self.decode_one_by_one(start, bytes, values),
         }?;

@@ -13,8 +13,8 @@ use crate::{
 };
 
 /// Blocks whose scales are found at once.
-const BLOCKS: usize = 64;
-/// Values of a piece of short blocks.
+const BLOCKS: usize = 128;
+/// Values of a piece, where there are few.
 const SHORT: usize = 1024;
 
 impl<L: Levels> Blocks<L> {
@@ -25,7 +25,9 @@ impl<L: Levels> Blocks<L> {
         let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
         match Nearest::of(&self.levels) {
             // Buffers are filled with zeros first, which a few values should not pay for.
-            Some(law) if self.block <= SHORT => self.encode_pieces::<T, SHORT>(start, values, bytes, law),
+            Some(law) if self.block <= SHORT && values.len() <= PIECE => {
+                self.encode_pieces::<T, SHORT>(start, values, bytes, law)
+            }
             Some(law) => self.encode_pieces::<T, PIECE>(start, values, bytes, law),
             None => self.encode_one_by_one(start, values, bytes),
         }?;
