@@ -10,13 +10,17 @@ use fewbits::{
     rans::Table,
     simd::{Level, limit},
 };
-use std::fmt::Debug;
+use std::{
+    fmt::Debug,
+    sync::{Mutex, PoisonError},
+};
+
+/// Levels are of the whole process: one test at a time.
+static LEVELS: Mutex<()> = Mutex::new(());
 
 /// What is made at each level that this machine has is what is made at the least.
-///
-/// Levels are of the whole process, so the tests of this file may disturb each other: then one compares less than it says,
-/// and still fails only if bits differ.
 fn same_at_each_level<T: PartialEq + Debug>(what: &str, make: impl Fn() -> T) {
+    let _guard = LEVELS.lock().unwrap_or_else(PoisonError::into_inner);
     assert_eq!(limit(Level::Portable), Level::Portable);
     let portable = make();
     for level in Level::ALL {

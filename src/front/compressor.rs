@@ -43,18 +43,25 @@ impl Compressed {
         self.bytes
     }
 
+    /// With what came second, unless another came nearer.
     pub(super) fn beating(mut self, other: Option<RunnerUp>) -> Self {
-        self.report.runner_up = other;
+        let before = self.report.runner_up.take();
+        self.report.runner_up = before.into_iter().chain(other).min_by(|a, b| a.more_bits.total_cmp(&b.more_bits));
         self
     }
 
     /// This one was chosen after both were measured: half the error is worth half a bit.
     pub(super) fn after(self, other: Self) -> Self {
         let [a, b] = [&other.report.cost, &self.report.cost];
-        let octaves = ln((a.stats.mse() / b.stats.mse()).max(f64::MIN_POSITIVE)) / LN_2;
-        let more = a.bits_per_value() - b.bits_per_value() + 0.5 * octaves;
-        let second = RunnerUp::new(other.report.method, more);
-        self.beating(Some(second).filter(|_| more.is_finite()))
+        let more = match (a.stats.mse(), b.stats.mse()) {
+            (error, same) if error == same => Some(0.0),
+            (error, less) if error > 0.0 && less > 0.0 => Some(0.5 * ln(error / less) / LN_2),
+            // No number of bits is worth that.
+            _ => None,
+        };
+        let second =
+            more.map(|octaves| RunnerUp::new(other.report.method, a.bits_per_value() - b.bits_per_value() + octaves));
+        self.beating(second)
     }
 
     /// What it costs, measured on what decodes.

@@ -9,19 +9,15 @@ use core::arch::x86_64::*;
 /// Both ways for each vector, though not all have been needed yet.
 macro_rules! vectors {
     ($($feature:literal $load:ident $store:ident [$item:ty; $lanes:literal] $vector:ident: $loadu:ident $storeu:ident;)+) => {$(
-        #[allow(dead_code)]
         #[target_feature(enable = $feature)]
         #[inline]
-        #[allow(dead_code, reason = "loads and stores come in pairs")]
         pub(crate) fn $load(from: &[$item; $lanes]) -> $vector {
             // SAFETY: the array is as long as the vector, and no alignment is asked for.
             unsafe { $loadu(from.as_ptr().cast()) }
         }
 
-        #[allow(dead_code)]
         #[target_feature(enable = $feature)]
         #[inline]
-        #[allow(dead_code, reason = "some vectors go one way only")]
         pub(crate) fn $store(to: &mut [$item; $lanes], vector: $vector) {
             // SAFETY: the array is as long as the vector, and no alignment is asked for.
             unsafe { $storeu(to.as_mut_ptr().cast(), vector) }
@@ -43,6 +39,15 @@ vectors! {
     "avx512f" load_f32x16 store_f32x16 [f32; 16] __m512: _mm512_loadu_ps _mm512_storeu_ps;
     "avx512f" load_u32x16 store_u32x16 [u32; 16] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
     "avx512f" load_u8x64 store_u8x64 [u8; 64] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
+}
+
+/// The largest of 16 bytes.
+#[target_feature(enable = "sse2")]
+#[inline]
+pub(crate) fn largest_byte(bytes: __m128i) -> u8 {
+    let mut array = [0; 16];
+    store_u8x16(&mut array, bytes);
+    array.into_iter().fold(0, u8::max)
 }
 
 /// Eight little-endian numbers of two bytes, one every `stride` bytes; none if the last would be beyond the end.

@@ -271,8 +271,8 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
             });
             return Ok(());
         }
-        if let (Some(law), Ok(codes)) = (Nearest::of(&self.unit), try_cast_slice_mut(codes))
-            && self.takes_kernels()
+        if self.takes_kernels()
+            && let (Some(law), Ok(codes)) = (Nearest::of(&self.unit), try_cast_slice_mut(codes))
         {
             self.for_each_stretch(start, values.len(), |scales, from, to, run| {
                 law.quantize(Layout::dense(run), scales, &values[from..to], &mut codes[from..to]);
@@ -301,9 +301,9 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
     fn dequantize_at(&self, start: usize, codes: &[C], values: &mut [f32]) -> Result<()> {
         self.check(start, values.len(), codes.len())?;
         let is_dithered = matches!(self.rounding, Rounding::Dither(_));
-        if let (Some(law), Ok(codes)) = (Restored::of(&self.unit), try_cast_slice(codes))
-            && !is_dithered
+        if !is_dithered
             && self.takes_kernels()
+            && let (Some(law), Ok(codes)) = (Restored::of(&self.unit), try_cast_slice(codes))
         {
             let mut most = 0;
             self.for_each_stretch(start, codes.len(), |scales, from, to, run| {

@@ -328,7 +328,16 @@ impl<C: Code> Quantizer for TrellisQuantizer<C> {
 
     fn straight_through_at(&self, _start: usize, values: &[f32], gradient: &mut [f32]) -> Result<()> {
         same_length("gradient", values.len(), gradient.len())?;
-        pass_between(self.level(0).into(), self.level(self.steps - 1).into(), values, gradient);
+        let (low, high) = (f64::from(self.level(0)), f64::from(self.level(self.steps - 1)));
+        if self.spikes.is_empty() {
+            pass_between(low, high, values, gradient);
+            return Ok(());
+        }
+        // Spikes come back as they are, wherever they lie.
+        for (g, x) in gradient.iter_mut().zip(values) {
+            let passes = (low..=high).contains(&f64::from(*x)) || self.spikes.as_slice().contains(x);
+            *g = if passes { *g } else { 0.0 };
+        }
         Ok(())
     }
 

@@ -62,8 +62,9 @@ fn trellis(states: u16, spikes: usize) -> Case {
         let rms = if square.is_finite() { (square / data.len().max(1) as f64).sqrt() } else { 1.0 };
         let step = ((rms / 4.0) as f32).clamp(f32::MIN_POSITIVE, f32::MAX);
         let automaton = Automaton::trellis(states)?.lanes(8)?.period(32)?;
-        let spikes = &data[..spikes.min(data.len())];
-        let quantizer = Trellis::new(step).automaton(automaton).spikes(spikes)?.fit(data)?;
+        // What is not finite is left for the fit to refuse.
+        let spikes: Vec<f32> = data.iter().copied().filter(|x| x.is_finite()).take(spikes).collect();
+        let quantizer = Trellis::new(step).automaton(automaton).spikes(&spikes)?.fit(data)?;
         Ok(Box::new(TrellisQuantizer::<u16>::from_bytes(&quantizer.to_bytes())?))
     };
     let paths = states > 1;

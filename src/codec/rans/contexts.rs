@@ -286,6 +286,10 @@ impl<C: Code> Fit<C> for ContextRans {
     type Fitted = ContextRansCodec<C>;
 
     fn fit(&self, codes: &[C]) -> Result<ContextRansCodec<C>> {
+        if self.spikes.is_some() {
+            let remedy = "say how many codes there are, with `fit_below`: spikes are the last of them";
+            return Err(Error::Unsuited { setting: "spikes", remedy });
+        }
         self.fit_below(codes, 0)
     }
 

@@ -80,7 +80,7 @@ impl SpikeMask {
             let kind = pair(at, end, &is_spike);
             let end = starts.get(kind + 1).copied().unwrap_or(WHOLE);
             let symbol = Symbol::new(starts[kind].into(), (end - starts[kind]).into());
-            out.symbol(symbol, BITS, &mut states[at / 2 % states.len()])
+            out.symbol(symbol, BITS, &mut states[(at / 2) & (states.len() - 1)])
         })
     }
 
@@ -155,7 +155,7 @@ impl SpikeFlags {
         for index in 0..len.div_ceil(2) {
             let here = FARTHEST + 2 * index;
             let starts = &mask.starts[3 * before + self.spikes(here - mask.distance)];
-            let x = &mut states[(first + index) % states.len()];
+            let x = &mut states[(first + index) & (states.len() - 1)];
             let number = (*x as u16) & (WHOLE - 1);
             let kind = starts[1..].iter().map(|&start| usize::from(number >= start)).sum::<usize>();
             let end = if kind == 3 { WHOLE } else { starts[kind + 1] };
@@ -164,6 +164,10 @@ impl SpikeFlags {
             self.flags[here] = (kind & 1) as u8;
             self.flags[here + 1] = (kind >> 1) as u8;
             before = kind.count_ones() as usize;
+        }
+        // One spelling for each mask.
+        if len % 2 == 1 && self.flags[FARTHEST + len] != 0 {
+            return Err(Error::Corrupt { what: "spike behind the end", found: len as u64 });
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Sixteen values at a time; what is left of a block goes one by one.
 
-use super::{Ends, Layout, TABLE, THRESHOLDS, by_block, each_block, portable};
+use super::{Ends, Layout, TABLE, THRESHOLDS, are_short, by_block, each_block, portable};
 use crate::kernel::x86::*;
 use core::arch::x86_64::*;
 
@@ -88,11 +88,6 @@ impl Division {
         let near = _mm512_fmadd_ps(_mm512_fnmadd_ps(guess, self.by, x), self.reciprocal, guess);
         if SHORT { near } else { _mm512_fmadd_ps(_mm512_fnmadd_ps(near, self.by, x), self.reciprocal, near) }
     }
-}
-
-/// Whether no scale has more than 12 bits.
-fn are_short(scales: &[f32]) -> bool {
-    scales.iter().fold(0, |bits, scale| bits | scale.to_bits()).trailing_zeros() >= 12
 }
 
 #[target_feature(enable = "avx512f,avx512vbmi")]
@@ -346,12 +341,4 @@ fn nibble_levels<const BLOCK: usize>(
         most_rest = most_rest.max(portable::levels_of(table, true, scale, rest_bytes, rest));
     });
     largest_byte(low).max(largest_byte(high) / 16).max(most_rest)
-}
-
-#[target_feature(enable = "sse2")]
-#[inline]
-fn largest_byte(bytes: __m128i) -> u8 {
-    let mut array = [0; 16];
-    store_u8x16(&mut array, bytes);
-    array.into_iter().fold(0, u8::max)
 }

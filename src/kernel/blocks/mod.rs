@@ -127,6 +127,12 @@ pub(crate) fn dequantize_table(
     dispatch!(dequantize_table(table, layout, scales, codes, values): avx512 avx2)
 }
 
+/// Whether no scale has more than 12 bits.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+fn are_short(scales: &[f32]) -> bool {
+    scales.iter().fold(0, |bits, scale| bits | scale.to_bits()).trailing_zeros() >= 12
+}
+
 /// Runs a loop for blocks of 32 values if they are all whole, and otherwise the one for others.
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 macro_rules! by_block {
