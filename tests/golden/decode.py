@@ -623,6 +623,7 @@ def read_contexts(parameters, side):
                         sum(mask[j] for j in (at - back, at - back + 1) if j >= 0) for back in (2, distance)
                     )
                     mask += lanes.pair(at // 2, starts[3 * before + above])
+                assert not any(mask[count:])
             if period and (first + i) % period == 0:
                 q = [0] * count_of_lanes
             lane = i % count_of_lanes

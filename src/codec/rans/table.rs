@@ -148,12 +148,20 @@ impl Table {
         let mean = mean / f64::from(1_u32 << bits);
         // Numbers of symbols are the symbols, if they are small.
         let base = if last_code <= u8::MAX.into() { 0 } else { first_code };
-        let narrow = bits == rans::BITS && last_code - base <= u8::MAX.into() && base >> rans::FIRST_BITS == 0;
+        let narrow = bits == rans::BITS
+            && last_code - base <= u8::MAX.into()
+            && base >> rans::FIRST_BITS == 0
+            && symbols.iter().all(|&(_, frequency)| frequency >> rans::BITS == 0);
         let base = if narrow { base } else { 0 };
-        let slots = positions(bits, base, &symbols);
-        let slots = match narrow.then(|| slots.iter().map(|slot| slot.narrow()).collect()) {
-            Some(Some(slots)) => Positions::Narrow(slots),
-            _ => Positions::Wide(slots),
+        let slots = if narrow {
+            Positions::Narrow(positions(bits, &symbols, |code, frequency| {
+                let word = Slot { symbol: code - base, frequency, offset: 0 }.narrow();
+                move |offset| word | u32::from(offset) << rans::BITS
+            }))
+        } else {
+            Positions::Wide(positions(bits, &symbols, |symbol, frequency| {
+                move |offset| Slot { symbol, frequency, offset }
+            }))
         };
         let (word, escape) = (rans::symbols(base, low), Symbol::new(first, rest));
         Self { bits, width, low, symbols, slots, word, encoder, dense, escape, mean }
@@ -317,14 +325,17 @@ impl Table {
     }
 }
 
-/// Slots of frequencies; symbols are numbered from `base` on.
-fn positions(bits: u32, base: u32, symbols: &[(u32, u32)]) -> Vec<Slot> {
+/// What `slot(code, frequency)` makes of each offset; escapes are what they are by default.
+fn positions<S: Copy + Default, F: Fn(u16) -> S>(
+    bits: u32,
+    symbols: &[(u32, u32)],
+    slot: impl Fn(u32, u16) -> F,
+) -> Vec<S> {
     let mut slots = Vec::with_capacity(1 << bits);
     for &(code, frequency) in symbols {
-        let slot = |offset| Slot { symbol: code - base, frequency: frequency as u16, offset: offset as u16 };
-        slots.extend((0..frequency).map(slot));
+        slots.extend((0..frequency as u16).map(slot(code, frequency as u16)));
     }
-    slots.resize(1 << bits, Slot::default());
+    slots.resize(1 << bits, S::default());
     slots
 }
 

@@ -34,10 +34,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// In one word, if it has room for the symbol: the frequency, the offset from bit 12, the symbol from bit 24.
-    pub(crate) fn narrow(self) -> Option<u32> {
-        let room = self.symbol < 1 << 8 && u32::from(self.frequency | self.offset) <= MASK;
-        room.then(|| u32::from(self.frequency) | u32::from(self.offset) << BITS | self.symbol << (2 * BITS))
+    /// In one word: the frequency, the offset from bit 12, the symbol, which is below 256, from bit 24. Frequencies are below
+    /// 2^12.
+    pub(crate) fn narrow(self) -> u32 {
+        u32::from(self.frequency) | u32::from(self.offset) << BITS | self.symbol << (2 * BITS)
     }
 }
 
