@@ -5,6 +5,7 @@ use crate::{
     wire::{Reader, Writer},
 };
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Which values share a scale, as a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -157,6 +158,28 @@ impl Groups {
             from = to;
             left = self.run;
             group = if group + 1 == self.count { 0 } else { group + 1 };
+        }
+    }
+
+    /// Calls `each(groups, from, to, run)` for every stretch of whole runs of consecutive groups inside `start..start + len`,
+    /// and for parts of runs, which are runs of their own length; with positions relative to `start`.
+    #[inline]
+    pub(crate) fn for_each_stretch(
+        &self,
+        start: usize,
+        len: usize,
+        mut each: impl FnMut(Range<usize>, usize, usize, usize),
+    ) {
+        let mut from = 0;
+        while from < len {
+            let (group, done) = (self.group_of(start + from), (start + from) % self.run);
+            let whole = if done == 0 { ((len - from) / self.run).min(self.count - group) } else { 0 };
+            let (groups, to) = match whole {
+                0 => (1, len.min(from.saturating_add(self.run - done))),
+                _ => (whole, from + whole * self.run),
+            };
+            each(group..group + groups, from, to, self.run.min(to - from));
+            from = to;
         }
     }
 

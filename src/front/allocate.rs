@@ -4,7 +4,8 @@ use super::{
     compressor::{Compressor, check_shape},
     plan::{Goal, Plan},
     search::in_range,
-    weighed::{Extent, Wanted, Weighing},
+    weighed::Wanted,
+    weighing::{Extent, Weighing},
 };
 use crate::{
     codec::rans::{Model, Shapes},

@@ -1,6 +1,7 @@
 //! The front door: one call from values to bytes, and one back.
 
 mod allocate;
+mod chosen;
 mod codecs;
 mod compressor;
 mod effort;
@@ -11,7 +12,9 @@ mod plan;
 mod report;
 mod search;
 mod spikes;
+mod step;
 mod weighed;
+mod weighing;
 
 pub use allocate::allocate;
 pub use compressor::{Compressed, Compressor, compress};

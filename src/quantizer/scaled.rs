@@ -182,23 +182,6 @@ impl<L, C> Scaled<L, C> {
         self.plain && size_of::<C>() == 1 && self.groups.run() >= SHORTEST_RUN
     }
 
-    /// Calls `each(scales, from, to, run)` for every stretch of whole runs of consecutive groups inside `start..start + len`,
-    /// and for parts of runs, which are runs of their own length.
-    fn for_each_stretch(&self, start: usize, len: usize, mut each: impl FnMut(&[f32], usize, usize, usize)) {
-        let (run, count) = (self.groups.run(), self.groups.count());
-        let mut from = 0;
-        while from < len {
-            let (group, done) = (self.groups.group_of(start + from), (start + from) % run);
-            let whole = if done == 0 { ((len - from) / run).min(count - group) } else { 0 };
-            let (groups, to, run) = match whole {
-                0 => (1, len.min(from.saturating_add(run - done)), len),
-                _ => (whole, from + whole * run, run),
-            };
-            each(&self.scales()[group..group + groups], from, to, run.min(to - from));
-            from = to;
-        }
-    }
-
     fn check(&self, start: usize, values: usize, codes: usize) -> Result<()> {
         same_length("codes", values, codes)?;
         check_piece(start, values, 1)?;
@@ -274,8 +257,8 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
         if self.takes_kernels()
             && let (Some(law), Ok(codes)) = (Nearest::of(&self.unit), try_cast_slice_mut(codes))
         {
-            self.for_each_stretch(start, values.len(), |scales, from, to, run| {
-                law.quantize(Layout::dense(run), scales, &values[from..to], &mut codes[from..to]);
+            self.groups.for_each_stretch(start, values.len(), |groups, from, to, run| {
+                law.quantize(Layout::dense(run), &self.scales()[groups], &values[from..to], &mut codes[from..to]);
             });
             return Ok(());
         }
@@ -306,9 +289,9 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
             && let (Some(law), Ok(codes)) = (Restored::of(&self.unit), try_cast_slice(codes))
         {
             let mut most = 0;
-            self.for_each_stretch(start, codes.len(), |scales, from, to, run| {
+            self.groups.for_each_stretch(start, codes.len(), |groups, from, to, run| {
                 let (codes, values) = (&codes[from..to], &mut values[from..to]);
-                most = most.max(law.dequantize(Layout::dense(run), scales, codes, values));
+                most = most.max(law.dequantize(Layout::dense(run), &self.scales()[groups], codes, values));
             });
             return if u32::from(most) < self.unit.level_count() {
                 Ok(())
