@@ -495,14 +495,13 @@ def density_sums(shape):
     def p(u):
         if shape in (1, 3, 6, 9):
             return exp(-b * ln(1 + u * u / c))
-        return exp(-min(exp(b * ln(u * c)), 600.0))
+        x = u * c
+        return exp(-min(x if b == 1 else x * x if b == 2 else exp(b * ln(x)), 600.0))
 
     sums = [0.0]
+    first = 0.21132486540518713
     for j in range(768):
-        total = sums[-1]
-        for t in range(4):
-            total += p((j + (t + 0.5) / 4) / 32)
-        sums.append(total)
+        sums.append(sums[-1] + (p((j + first) / 32) + p((j + (1 - first)) / 32)))
     return sums
 
 
