@@ -2,9 +2,9 @@
 
 use super::moments::Moments;
 use crate::{
-    element::{Element, check_finite},
+    element::Element,
     error::{Result, same_length},
-    kernel::pairs::{self, error},
+    kernel::pairs::{self, Errors, error},
 };
 use num_traits::Float;
 
@@ -15,7 +15,8 @@ const BLOCK: usize = 1024;
 ///
 /// With `x` an original value, `y` its restored value and `d = y - x`, all sums are f64 over the `n` pairs in which
 /// both are finite; other pairs are counted and left out. The order of additions is fixed: of every 1024 pairs, finite
-/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. So the same slices give the same
+/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. Moments are summed about the first
+/// pair of a block. So the same slices give the same
 /// bits on any machine, whatever their element. [`merge`](Self::merge) adds up parts, with the rounding of one more
 /// addition.
 ///
@@ -87,12 +88,14 @@ impl ErrorStats {
 
     /// At most [`BLOCK`] pairs.
     fn add_block(&mut self, x: &[f32], y: &[f32]) {
-        if check_finite(x, 0).and(check_finite(y, 0)).is_ok() {
-            *self = self.merge(&self.next_finite(x, y));
+        let errors = pairs::errors(x, y, self.max_relative);
+        // Sums of f32 in f64 are finite if all terms are.
+        if errors.totals.iter().all(|total| total.is_finite()) {
+            *self = self.merge(&self.next_finite(x, y, errors));
             return;
         }
         let (mut kept_x, mut kept_y, mut places) = ([0.0; BLOCK], [0.0; BLOCK], [0; BLOCK]);
-        let (mut kept, mut changed) = (0, 0);
+        let (count, mut kept, mut changed) = (x.len(), 0, 0);
         for (place, (&x, &y)) in x.iter().zip(y).enumerate() {
             if x.is_finite() && y.is_finite() {
                 (kept_x[kept], kept_y[kept], places[kept]) = (x, y, place as u64);
@@ -101,8 +104,9 @@ impl ErrorStats {
                 changed += u64::from(x != y && !(x.is_nan() && y.is_nan()));
             }
         }
-        let mut block = self.next_finite(&kept_x[..kept], &kept_y[..kept]);
-        block.non_finite = (x.len() - kept) as u64;
+        let (x, y) = (&kept_x[..kept], &kept_y[..kept]);
+        let mut block = self.next_finite(x, y, pairs::errors(x, y, self.max_relative));
+        block.non_finite = (count - kept) as u64;
         block.non_finite_changed = changed;
         if let Some(&place) = places.get(block.max_abs_index as usize) {
             block.max_abs_index = place;
@@ -112,16 +116,13 @@ impl ErrorStats {
 
     /// Statistics of at most [`BLOCK`] pairs, all finite, that follow these. The position of the largest error and the
     /// largest quotient, which takes divisions, are looked for only if they are larger than those before.
-    fn next_finite(&self, x: &[f32], y: &[f32]) -> Self {
+    fn next_finite(&self, x: &[f32], y: &[f32], errors: Errors) -> Self {
         let mut block = Self { len: x.len() as u64, ..Self::default() };
-        if x.is_empty() {
-            return block;
-        }
-        let errors = pairs::errors(x, y, self.max_relative);
+        let (Some(&first_x), Some(&first_y)) = (x.first(), y.first()) else { return block };
         (block.sums, block.max_abs, block.zeros_changed) = (errors.sums, errors.largest, errors.zeros_changed);
         // Plus zero, which makes all zeros the same.
         (block.low, block.high) = (f64::from(errors.low) + 0.0, f64::from(errors.high) + 0.0);
-        block.moments = Moments::of(x, y, errors.totals);
+        block.moments = Moments::of(x.len(), (first_x, first_y), errors.totals, errors.products);
         if errors.may_exceed {
             block.max_relative = pairs::largest_ratio(x, y);
         }

@@ -1,7 +1,5 @@
 //! Means of pairs and sums about them, which combine without cancellation.
 
-use crate::kernel::pairs;
-
 /// Mean values of pairs and sums about them, which can be combined without cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -16,12 +14,20 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Of finite pairs, at least one, with the sums of both sides.
-    pub(super) fn of(x: &[f32], y: &[f32], [sum_x, sum_y]: [f64; 2]) -> Self {
-        let count = x.len() as f64;
-        let (mean_x, mean_y) = (sum_x / count, sum_y / count);
-        let [xx, yy, xy] = pairs::moments(x, y, [mean_x, mean_y]);
-        Self { count, mean_x, mean_y, xx, yy, xy }
+    /// Of so many finite pairs, at least one, from the first of them and sums of what the others are more: the first deviates
+    /// from the mean by at most `count` of its mean square, so hardly more than its bits are lost when that is taken away.
+    pub(super) fn of(count: usize, (x, y): (f32, f32), totals: [f64; 2], products: [f64; 3]) -> Self {
+        let count = count as f64;
+        let [more_x, more_y] = totals.map(|total| total / count);
+        let [xx, yy, xy] = products;
+        Self {
+            count,
+            mean_x: f64::from(x) + more_x,
+            mean_y: f64::from(y) + more_y,
+            xx: (xx - totals[0] * more_x).max(0.0),
+            yy: (yy - totals[1] * more_y).max(0.0),
+            xy: xy - totals[0] * more_y,
+        }
     }
 
     /// Σx², Σy² and Σxy.

@@ -1,6 +1,6 @@
-//! Two vectors for the 8 lanes of each sum, and two passes, so that sums stay in registers.
+//! Two vectors for the 8 lanes of each sum, and three passes, so that sums stay in registers.
 
-use super::{Errors, error, portable};
+use super::{Errors, error, more, portable};
 use crate::kernel::{
     sums::total,
     x86::{load_f32x8, store_f32x8, store_f64x4},
@@ -13,7 +13,7 @@ const LANES: usize = 8;
 type Lanes = [__m256d; 2];
 
 #[target_feature(enable = "avx2,popcnt")]
-pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
+pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Errors {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();
     let mut sums = [[_mm256_setzero_pd(); 2]; 3];
@@ -30,6 +30,7 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
         }
     }
     let (zero, factor) = (_mm256_setzero_ps(), _mm256_set1_pd(below));
+    let [first_x, first_y] = first.map(|first| _mm256_set1_pd(first));
     let mut totals = [[_mm256_setzero_pd(); 2]; 2];
     let (mut zeros_changed, mut exceeding) = (0, _mm256_setzero_pd());
     let (mut low, mut high) = (_mm256_set1_ps(f32::INFINITY), _mm256_set1_ps(f32::NEG_INFINITY));
@@ -41,14 +42,14 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
         zeros_changed += u64::from(_mm256_movemask_ps(changed).count_ones());
         let (x, y) = (wide(x), wide(y));
         for half in 0..2 {
-            totals[0][half] = _mm256_add_pd(totals[0][half], x[half]);
-            totals[1][half] = _mm256_add_pd(totals[1][half], y[half]);
+            totals[0][half] = _mm256_add_pd(totals[0][half], _mm256_sub_pd(x[half], first_x));
+            totals[1][half] = _mm256_add_pd(totals[1][half], _mm256_sub_pd(y[half], first_y));
             let size = magnitude(_mm256_sub_pd(y[half], x[half]));
             let exceeds = _mm256_cmp_pd::<_CMP_GT_OQ>(size, _mm256_mul_pd(magnitude(x[half]), factor));
             exceeding = _mm256_or_pd(exceeding, _mm256_and_pd(exceeds, nonzero(x[half])));
         }
     }
-    let rest = portable::errors(x_rest, y_rest, below);
+    let rest = portable::errors(x_rest, y_rest, first, below);
     let (mut lows, mut highs) = ([0.0; LANES], [0.0; LANES]);
     store_f32x8(&mut lows, low);
     store_f32x8(&mut highs, high);
@@ -56,30 +57,33 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
         low: lows.into_iter().fold(rest.low, f32::min),
         high: highs.into_iter().fold(rest.high, f32::max),
         sums: finish(sums, x_rest, y_rest, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
-        totals: finish(totals, x_rest, y_rest, |x, y| [x.into(), y.into()]),
+        totals: finish(totals, x_rest, y_rest, |x, y| more(x, y, first)),
+        products: products(x, y, first),
         largest: in_memory(largest).into_iter().fold(rest.largest, f64::max),
         zeros_changed: zeros_changed + rest.zeros_changed,
         may_exceed: _mm256_movemask_pd(exceeding) != 0 || rest.may_exceed,
     }
 }
 
+/// A function of its own, for all registers.
 #[target_feature(enable = "avx2")]
-pub(super) fn moments(x: &[f32], y: &[f32], means: [f64; 2]) -> [f64; 3] {
+#[inline(never)]
+fn products(x: &[f32], y: &[f32], first: [f64; 2]) -> [f64; 3] {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();
-    let (mean_x, mean_y) = (_mm256_set1_pd(means[0]), _mm256_set1_pd(means[1]));
+    let [first_x, first_y] = first.map(|first| _mm256_set1_pd(first));
     let mut sums = [[_mm256_setzero_pd(); 2]; 3];
     for (x, y) in xs.iter().zip(ys) {
         let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
         for half in 0..2 {
-            let (x, y) = (_mm256_sub_pd(x[half], mean_x), _mm256_sub_pd(y[half], mean_y));
+            let (x, y) = (_mm256_sub_pd(x[half], first_x), _mm256_sub_pd(y[half], first_y));
             sums[0][half] = _mm256_add_pd(sums[0][half], _mm256_mul_pd(x, x));
             sums[1][half] = _mm256_add_pd(sums[1][half], _mm256_mul_pd(y, y));
             sums[2][half] = _mm256_add_pd(sums[2][half], _mm256_mul_pd(x, y));
         }
     }
     finish(sums, x_rest, y_rest, |x, y| {
-        let (x, y) = (f64::from(x) - means[0], f64::from(y) - means[1]);
+        let [x, y] = more(x, y, first);
         [x * x, y * y, x * y]
     })
 }

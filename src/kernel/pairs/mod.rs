@@ -14,8 +14,10 @@ use super::level::dispatch;
 pub(crate) struct Errors {
     /// Sums of d, |d| and d².
     pub(crate) sums: [f64; 3],
-    /// Sums of x and y.
+    /// Sums of what x and y are more than those of the first pair.
     pub(crate) totals: [f64; 2],
+    /// Sums of the squares of these differences, and of their products.
+    pub(crate) products: [f64; 3],
     /// The smallest and the largest x, infinite without any; of two zeros either.
     pub(crate) low: f32,
     pub(crate) high: f32,
@@ -31,12 +33,8 @@ pub(crate) struct Errors {
 pub(crate) fn errors(x: &[f32], y: &[f32], ratio: f64) -> Errors {
     // A product of |x| and this, rounded, is below the product of |x| and `ratio`, so no quotient that is larger is missed.
     let below = ratio * (1.0 - 4.0 * f64::EPSILON);
-    dispatch!(errors(x, y, below): avx512 avx2)
-}
-
-/// Sums of (x - mean x)², (y - mean y)² and (x - mean x)(y - mean y).
-pub(crate) fn moments(x: &[f32], y: &[f32], means: [f64; 2]) -> [f64; 3] {
-    dispatch!(moments(x, y, means): avx512 avx2)
+    let first = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
+    dispatch!(errors(x, y, first, below): avx512 avx2)
 }
 
 /// The largest |d| / |x| of those x that are not zero, 0 at least.
@@ -48,4 +46,10 @@ pub(crate) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
 #[inline(always)]
 pub(crate) fn error(x: f32, y: f32) -> f64 {
     f64::from(y) - f64::from(x)
+}
+
+/// What a pair is more than the first one.
+#[inline(always)]
+fn more(x: f32, y: f32, [first_x, first_y]: [f64; 2]) -> [f64; 2] {
+    [f64::from(x) - first_x, f64::from(y) - first_y]
 }
