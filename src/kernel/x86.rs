@@ -32,6 +32,8 @@ vectors! {
     "avx" load_f32x8 store_f32x8 [f32; 8] __m256: _mm256_loadu_ps _mm256_storeu_ps;
     "avx" load_u32x8 store_u32x8 [u32; 8] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "avx" load_i32x8 store_i32x8 [i32; 8] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
+    "sse2" load_u32x4 store_u32x4 [u32; 4] __m128i: _mm_loadu_si128 _mm_storeu_si128;
+    "avx" load_u64x4 store_u64x4 [u64; 4] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "sse2" load_u16x8 store_u16x8 [u16; 8] __m128i: _mm_loadu_si128 _mm_storeu_si128;
     "avx" load_u16x16 store_u16x16 [u16; 16] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
     "avx" load_f64x4 store_f64x4 [f64; 4] __m256d: _mm256_loadu_pd _mm256_storeu_pd;

@@ -27,6 +27,8 @@ pub(super) fn decode<C: Code>(
     match count {
         16 => each_kind!(tables, rounds::<C, 1>(tables, lanes, words, codes, classes)),
         32 => each_kind!(tables, rounds::<C, 2>(tables, lanes, words, codes, classes)),
+        // Half a vector.
+        8 => super::avx2::decode(tables, count, lanes, words, codes, classes),
         _ => super::portable::decode(tables, count, lanes, words, codes, classes),
     }
 }

@@ -4,6 +4,8 @@
 //! are there that they may need; what is left is for those who go code by code.
 
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod avx512;
 pub(crate) mod encode;
 mod portable;
@@ -143,7 +145,7 @@ pub(crate) fn decode<C: Code>(
     codes: &mut [C],
     classes: &[u8],
 ) -> usize {
-    dispatch!(decode(tables, count, lanes, words, codes, classes): avx512)
+    dispatch!(decode(tables, count, lanes, words, codes, classes): avx512 avx2)
 }
 
 /// The same with larger tables.

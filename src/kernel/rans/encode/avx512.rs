@@ -26,6 +26,8 @@ pub(super) fn encode<C: Code>(
     match count {
         16 => kind::<C, 1>(encoding, lanes, back, codes, classes),
         32 => kind::<C, 2>(encoding, lanes, back, codes, classes),
+        // Half a vector.
+        8 => super::avx2::encode(encoding, count, lanes, back, codes, classes),
         _ => super::portable::encode(encoding, count, lanes, back, codes, classes),
     }
 }

@@ -1,6 +1,8 @@
 //! Codes to words, from the last code to the first.
 
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod avx512;
 mod portable;
 
@@ -9,9 +11,11 @@ use crate::{code::Code, kernel::level::dispatch};
 
 /// How a symbol is encoded: as `x / frequency * 2^bits + x % frequency + first`, without the division.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[repr(C)]
 pub(crate) struct Symbol {
-    /// `2^64 / frequency`, rounded up.
-    reciprocal: u64,
+    /// `2^64 / frequency`, rounded up, in two halves: kernels load the upper one with the range.
+    lower: u32,
+    upper: u32,
     /// Where its range begins, and from bit 16 on the frequency; 0 for what has to be escaped.
     range: u32,
 }
@@ -21,7 +25,13 @@ impl Symbol {
     pub(crate) fn new(first: u32, frequency: u32) -> Self {
         // The quotient of a frequency of 1 is one short, which `put` makes up for.
         let reciprocal = u64::MAX / u64::from(frequency.max(1));
-        Self { reciprocal: reciprocal.saturating_add(u64::from(frequency > 1)), range: first | frequency << 16 }
+        let reciprocal = reciprocal.saturating_add(u64::from(frequency > 1));
+        Self { lower: reciprocal as u32, upper: (reciprocal >> 32) as u32, range: first | frequency << 16 }
+    }
+
+    #[inline(always)]
+    const fn reciprocal(self) -> u64 {
+        self.lower as u64 | (self.upper as u64) << 32
     }
 
     #[inline(always)]
@@ -37,7 +47,7 @@ impl Symbol {
     #[inline(always)]
     pub(crate) fn put(self, x: u32, bits: u32) -> u32 {
         let frequency = self.frequency();
-        let quotient = ((u128::from(x) * u128::from(self.reciprocal)) >> 64) as u32 + u32::from(frequency == 1);
+        let quotient = ((u128::from(x) * u128::from(self.reciprocal())) >> 64) as u32 + u32::from(frequency == 1);
         // x - quotient * frequency is the rest.
         x.wrapping_add(self.first()).wrapping_add(quotient.wrapping_mul((1_u32 << bits) - frequency))
     }
@@ -83,5 +93,5 @@ pub(crate) fn encode<C: Code>(
     codes: &[C],
     classes: &[u8],
 ) -> usize {
-    dispatch!(encode(encoding, count, lanes, back, codes, classes): avx512)
+    dispatch!(encode(encoding, count, lanes, back, codes, classes): avx512 avx2)
 }

@@ -1,0 +1,238 @@
+//! Eight lanes in a vector: a table has a byte permutation for each mask of eight words, which compresses those that are
+//! written.
+
+#![allow(unsafe_code)]
+
+use super::{Back, Encoding, LANES, Span, Symbol, WORD};
+use crate::{
+    code::Code,
+    kernel::x86::{load_u8x8, load_u8x16, load_u16x8, load_u32x4, load_u32x8, load_u64x4, store_u8x16, store_u32x8},
+};
+use core::arch::x86_64::*;
+
+/// Lanes of a vector.
+const WIDTH: usize = 8;
+
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) fn encode<C: Code>(
+    encoding: &Encoding<'_>,
+    count: usize,
+    lanes: &mut [u32; LANES],
+    back: &mut Back<'_>,
+    codes: &[C],
+    classes: &[u8],
+) -> usize {
+    match count {
+        8 => kind::<C, 1>(encoding, lanes, back, codes, classes),
+        16 => kind::<C, 2>(encoding, lanes, back, codes, classes),
+        32 => kind::<C, 4>(encoding, lanes, back, codes, classes),
+        _ => super::portable::encode(encoding, count, lanes, back, codes, classes),
+    }
+}
+
+#[target_feature(enable = "avx2,popcnt")]
+#[inline]
+fn kind<C: Code, const VECTORS: usize>(
+    encoding: &Encoding<'_>,
+    lanes: &mut [u32; LANES],
+    back: &mut Back<'_>,
+    codes: &[C],
+    classes: &[u8],
+) -> usize {
+    match (encoding.classed, encoding.has_low_bits()) {
+        (false, false) => rounds::<C, VECTORS, false, false>(encoding, lanes, back, codes, classes),
+        (false, true) => rounds::<C, VECTORS, false, true>(encoding, lanes, back, codes, classes),
+        (true, false) => rounds::<C, VECTORS, true, false>(encoding, lanes, back, codes, classes),
+        (true, true) => rounds::<C, VECTORS, true, true>(encoding, lanes, back, codes, classes),
+    }
+}
+
+/// Rounds of `VECTORS` vectors, at most 4.
+#[target_feature(enable = "avx2,popcnt")]
+fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bool>(
+    encoding: &Encoding<'_>,
+    lanes: &mut [u32; LANES],
+    back: &mut Back<'_>,
+    codes: &[C],
+    classes: &[u8],
+) -> usize {
+    let all = |x: u32| _mm256_set1_epi32(x.cast_signed());
+    let ends = encoding.spans.first().zip(encoding.spans.get(encoding.side_bits as usize));
+    let Some((even, odd)) = ends.filter(|_| !encoding.symbols.is_empty()) else { return 0 };
+    let (even, odd) = (even.map(all), odd.map(all));
+    let (bits, side_bits) = (all(encoding.bits), all(encoding.side_bits));
+    let (whole, rest_bits) = (all(1 << encoding.bits), all(u32::BITS - encoding.bits));
+    let (zero, word_bits) = (_mm256_setzero_si256(), all(WORD));
+    let mut x = [zero; LANES / WIDTH];
+    x.iter_mut().zip(lanes.as_chunks::<WIDTH>().0).for_each(|(x, lanes)| *x = load_u32x8(lanes));
+    // Bytes that a round may need.
+    let most = 2 * WIDTH * VECTORS * if LOW_BITS { 2 } else { 1 };
+    let mut classes = classes.as_chunks::<WIDTH>().0.iter().rev();
+    let mut done = 0;
+    'rounds: for round in codes.chunks_exact(WIDTH * VECTORS).rev() {
+        let (mut y, mut ahead, mut least) = (x, back.at, whole);
+        if ahead < most {
+            break;
+        }
+        // A macro, so that vectors are indexed by constants and stay in registers.
+        macro_rules! vectors {
+            ($($v:literal)+) => {$( if $v < VECTORS {
+                let Some(codes) = round.as_chunks::<WIDTH>().0.get($v) else { break 'rounds };
+                let code = load_codes(codes);
+                let side = _mm256_and_si256(code, side_bits);
+                let [base, first, len, low] = if CLASSED {
+                    let Some(classes) = classes.next() else { break 'rounds };
+                    let class = _mm256_cvtepu8_epi32(load_u8x8(classes));
+                    spans(encoding.spans, _mm256_or_si256(_mm256_sllv_epi32(class, side_bits), side))
+                } else {
+                    let is_even = _mm256_cmpeq_epi32(side, zero);
+                    let span = |word: usize| _mm256_blendv_epi8(odd[word], even[word], is_even);
+                    [span(0), span(1), span(2), span(3)]
+                };
+                let symbol = _mm256_srlv_epi32(code, side_bits);
+                let number = _mm256_sub_epi32(if LOW_BITS { _mm256_srlv_epi32(symbol, low) } else { symbol }, first);
+                let unknown = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
+                let number = _mm256_andnot_si256(unknown, _mm256_add_epi32(base, number));
+                let (reciprocal, range) = look_up(encoding.symbols, number);
+                let frequency = _mm256_srli_epi32::<16>(range);
+                least = _mm256_min_epi32(least, _mm256_andnot_si256(unknown, frequency));
+                let mut z = y[$v];
+                let mut raw_word = None;
+                if LOW_BITS {
+                    let over = _mm256_srlv_epi32(z, _mm256_sub_epi32(all(u32::BITS), low));
+                    let fits = _mm256_cmpeq_epi32(over, zero);
+                    raw_word = Some((_mm256_slli_epi32::<{ WORD as i32 }>(z), fits));
+                    z = _mm256_srlv_epi32(z, _mm256_andnot_si256(fits, word_bits));
+                    let raw = _mm256_andnot_si256(_mm256_sllv_epi32(all(u32::MAX), low), symbol);
+                    z = _mm256_or_si256(_mm256_sllv_epi32(z, low), raw);
+                }
+                let fits = _mm256_cmpgt_epi32(frequency, _mm256_srlv_epi32(z, rest_bits));
+                if let Some((raw_word, raw_fits)) = raw_word {
+                    // What is read last is written first: words that are read before others have the lower halves.
+                    let words = _mm256_blend_epi16::<0xaa>(z, raw_word);
+                    let fit = _mm256_packs_epi16(_mm256_blend_epi16::<0xaa>(fits, raw_fits), zero);
+                    let take = !_mm256_movemask_epi8(fit);
+                    let (front, behind) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                    if !(write(back, &mut ahead, (take >> 16) as u8, behind) && write(back, &mut ahead, take as u8, front)) {
+                        break 'rounds;
+                    }
+                } else {
+                    let words = _mm256_blend_epi16::<0xaa>(z, zero);
+                    let (front, behind) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                    let take = !_mm256_movemask_ps(_mm256_castsi256_ps(fits));
+                    if !write(back, &mut ahead, take as u8, _mm_packus_epi32(front, behind)) {
+                        break 'rounds;
+                    }
+                }
+                z = _mm256_srlv_epi32(z, _mm256_andnot_si256(fits, word_bits));
+                // The quotient or one less.
+                let quotient = upper_product(z, reciprocal);
+                let rest = _mm256_sub_epi32(z, _mm256_mullo_epi32(quotient, frequency));
+                let is_rest = _mm256_cmpgt_epi32(frequency, rest);
+                let put = _mm256_add_epi32(rest, _mm256_blend_epi16::<0xaa>(range, zero));
+                let put = _mm256_add_epi32(put, _mm256_sllv_epi32(quotient, bits));
+                y[$v] = _mm256_add_epi32(put, _mm256_andnot_si256(is_rest, _mm256_sub_epi32(whole, frequency)));
+            })+};
+        }
+        vectors!(3 2 1 0);
+        // What has to be escaped has a frequency of 0.
+        if _mm256_movemask_epi8(_mm256_cmpeq_epi32(least, zero)) != 0 {
+            break;
+        }
+        (x, back.at) = (y, ahead);
+        done += WIDTH * VECTORS;
+    }
+    for (lanes, x) in lanes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(x) {
+        store_u32x8(lanes, x);
+    }
+    done
+}
+
+/// Where words of a mask come from, so that they are one behind another, and the last one is at the end.
+static COMPRESS: [[u8; 16]; 256] = {
+    let mut table = [[0x80; 16]; 256];
+    let mut mask = 0;
+    while mask < 256 {
+        let (mut lane, mut word) = (8, 8);
+        while lane > 0 {
+            lane -= 1;
+            if mask >> lane & 1 == 1 {
+                word -= 1;
+                table[mask][2 * word] = 2 * lane;
+                table[mask][2 * word + 1] = 2 * lane + 1;
+            }
+        }
+        mask += 1;
+    }
+    table
+};
+
+/// Writes the words of a mask, and anything in front of them; returns whether there was room.
+#[target_feature(enable = "avx2,popcnt")]
+#[inline]
+fn write(back: &mut Back<'_>, ahead: &mut usize, take: u8, words: __m128i) -> bool {
+    let Some(window) = back.bytes[..*ahead].last_chunk_mut() else { return false };
+    store_u8x16(window, _mm_shuffle_epi8(words, load_u8x16(&COMPRESS[usize::from(take)])));
+    *ahead -= 2 * take.count_ones() as usize;
+    true
+}
+
+/// The upper halves of products.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn upper_product(x: __m256i, y: __m256i) -> __m256i {
+    let even = _mm256_srli_epi64::<32>(_mm256_mul_epu32(x, y));
+    let odd = _mm256_mul_epu32(_mm256_srli_epi64::<32>(x), _mm256_srli_epi64::<32>(y));
+    _mm256_blend_epi32::<0b1010_1010>(even, odd)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load_codes<C: Code>(codes: &[C; WIDTH]) -> __m256i {
+    let codes = codes.as_slice();
+    match C::BITS {
+        8 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm256_cvtepu8_epi32(load_u8x8(codes))),
+        16 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm256_cvtepu16_epi32(load_u16x8(codes))),
+        _ => bytemuck::cast_slice(codes).first_chunk().map(|codes| load_u32x8(codes)),
+    }
+    .unwrap_or(_mm256_setzero_si256())
+}
+
+/// The spans of tables, which there are.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn spans(from: &[Span], table: __m256i) -> [__m256i; 4] {
+    let mut at = [0; WIDTH];
+    store_u32x8(&mut at, table);
+    let pair = |lane: usize| {
+        let (front, behind) = (&from[at[lane] as usize], &from[at[lane + 4] as usize]);
+        _mm256_set_m128i(load_u32x4(behind), load_u32x4(front))
+    };
+    let (a, b, c, d) = (pair(0), pair(1), pair(2), pair(3));
+    // Four lanes of four words to four words of four lanes.
+    let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
+    let (base, first) = (_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+    let (ab, cd) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
+    [base, first, _mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd)]
+}
+
+/// The upper halves of reciprocals and the ranges of symbols, which there are.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn look_up(from: &[Symbol], number: __m256i) -> (__m256i, __m256i) {
+    let len = _mm256_set1_epi32(u32::try_from(from.len()).unwrap_or(u32::MAX).cast_signed());
+    let beyond = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
+    assert!(_mm256_movemask_epi8(beyond) == 0, "no such symbol");
+    let mut at = [0; WIDTH];
+    store_u32x8(&mut at, number);
+    let pair = |lane: usize| {
+        // SAFETY: all numbers have been compared with the length.
+        let symbol = unsafe { from.get_unchecked(at[lane] as usize) };
+        u64::from(symbol.upper) | u64::from(symbol.range) << 32
+    };
+    let front = _mm256_castsi256_ps(load_u64x4(&[pair(0), pair(1), pair(4), pair(5)]));
+    let behind = _mm256_castsi256_ps(load_u64x4(&[pair(2), pair(3), pair(6), pair(7)]));
+    let (upper, range) =
+        (_mm256_shuffle_ps::<0b10_00_10_00>(front, behind), _mm256_shuffle_ps::<0b11_01_11_01>(front, behind));
+    (_mm256_castps_si256(upper), _mm256_castps_si256(range))
+}
