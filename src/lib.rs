@@ -104,4 +104,5 @@ pub use front::{
 
 pub use metrics::{
     ErrorStats, abs_error_quantiles, bits_per_value, compression_ratio, entropy, kl_divergence, max_ulp_distance,
+    squared_and_largest_error,
 };

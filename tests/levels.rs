@@ -9,6 +9,7 @@ use fewbits::{
     Transform, TransformExt, Trellis, TrellisBlocks, Uniform, UniformQuantizer, bf16, f16,
     rans::Table,
     simd::{Level, limit},
+    squared_and_largest_error,
 };
 use std::{
     fmt::Debug,
@@ -149,6 +150,8 @@ fn error_stats() {
         for (i, (original, restored)) in pairs.iter().enumerate() {
             let measured = || format!("{:?}", ErrorStats::measure(original, restored));
             same_at_each_level(&format!("statistics of {len} pairs, case {i}"), measured);
+            let squares = || format!("{:?}", squared_and_largest_error(original, restored));
+            same_at_each_level(&format!("squares of {len} pairs, case {i}"), squares);
         }
     }
 }

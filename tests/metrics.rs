@@ -6,7 +6,7 @@ use approx::{assert_abs_diff_eq, assert_relative_eq};
 use common::{Random, gaussian};
 use fewbits::{
     Error, ErrorStats, Quantiles, abs_error_quantiles, bf16, bits_per_value, compression_ratio, entropy, f16,
-    kl_divergence, max_ulp_distance,
+    kl_divergence, max_ulp_distance, squared_and_largest_error,
 };
 use proptest::prelude::*;
 
@@ -255,4 +255,29 @@ fn information_in_histograms() {
     let cross: f64 = p.iter().zip(q).map(|(&p, q)| -(p as f64) / 100.0 * (q as f64 / 100.0).log2()).sum();
     assert_abs_diff_eq!(kl_divergence(&p, &q).unwrap(), cross - entropy(&p), epsilon = 1e-12);
     assert_eq!(entropy(&[u64::MAX, u64::MAX]), 1.0);
+}
+
+#[test]
+fn squares_are_those_of_the_statistics() {
+    for len in [1, 7, 8, 1024, 1025, 5000] {
+        let x: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin() * 3e3).collect();
+        let y: Vec<f32> = x.iter().enumerate().map(|(i, x)| x + (i as f32 * 1.7).cos() * 1e-3).collect();
+        let stats = ErrorStats::measure(&x, &y).unwrap();
+        let (sum, largest) = squared_and_largest_error(&x, &y).unwrap();
+        assert!(sum > 0.0);
+        assert_eq!((sum / len as f64, largest), (stats.mse(), stats.max_abs_error()));
+        let halves: Vec<f16> = y.iter().map(|&y| f16::from_f32(y)).collect();
+        let (sum, largest) = squared_and_largest_error(&x, &halves).unwrap();
+        let stats = ErrorStats::measure(&x, &halves).unwrap();
+        assert_eq!((sum / len as f64, largest), (stats.mse(), stats.max_abs_error()));
+    }
+    assert_eq!(squared_and_largest_error::<f32, f32>(&[], &[]), Ok((0.0, 0.0)));
+    let far = squared_and_largest_error(&[f32::MIN], &[f32::MAX]).unwrap();
+    assert_eq!(far.1, 2.0 * f64::from(f32::MAX));
+    for (x, y) in [(f32::NAN, 0.0), (0.0, f32::INFINITY), (f32::INFINITY, f32::INFINITY)] {
+        let mut pairs = ([1.0; 2000], [1.0; 2000]);
+        (pairs.0[1500], pairs.1[1500]) = (x, y);
+        assert_eq!(squared_and_largest_error(&pairs.0, &pairs.1), Err(Error::NonFinite { index: 1500 }));
+    }
+    assert!(squared_and_largest_error(&[1.0_f32], &[1.0_f32, 2.0]).is_err());
 }

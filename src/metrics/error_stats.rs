@@ -9,7 +9,7 @@ use crate::{
 use num_traits::Float;
 
 /// Values that are summed in lanes of their own before the sums are added up.
-const BLOCK: usize = 1024;
+pub(super) const BLOCK: usize = 1024;
 
 /// Statistics of restored values against the original, gathered in one pass and mergeable.
 ///
@@ -274,7 +274,7 @@ impl ErrorStats {
 }
 
 /// A block of f32, borrowed where the values are f32 already.
-fn widen<'a, T: Element>(values: &'a [T], buffer: &'a mut [f32; BLOCK]) -> Result<&'a [f32]> {
+pub(super) fn widen<'a, T: Element>(values: &'a [T], buffer: &'a mut [f32; BLOCK]) -> Result<&'a [f32]> {
     if let Some(values) = T::as_f32(values) {
         return Ok(values);
     }

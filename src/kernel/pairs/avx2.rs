@@ -89,6 +89,24 @@ fn products(x: &[f32], y: &[f32], first: [f64; 2]) -> [f64; 3] {
 }
 
 #[target_feature(enable = "avx2")]
+pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ys, y_rest) = y.as_chunks::<LANES>();
+    let (mut sum, mut largest) = ([_mm256_setzero_pd(); 2], [_mm256_setzero_pd(); 2]);
+    for (x, y) in xs.iter().zip(ys) {
+        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
+        for half in 0..2 {
+            let d = _mm256_sub_pd(y[half], x[half]);
+            sum[half] = _mm256_add_pd(sum[half], _mm256_mul_pd(d, d));
+            largest[half] = _mm256_max_pd(magnitude(d), largest[half]);
+        }
+    }
+    let [sum] = finish([sum], x_rest, y_rest, |x, y| [error(x, y) * error(x, y)]);
+    let (_, rest) = portable::squares(x_rest, y_rest);
+    (sum, in_memory(largest).into_iter().fold(rest, f64::max))
+}
+
+#[target_feature(enable = "avx2")]
 pub(super) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();

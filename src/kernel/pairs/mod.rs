@@ -37,6 +37,11 @@ pub(crate) fn errors(x: &[f32], y: &[f32], ratio: f64) -> Errors {
     dispatch!(errors(x, y, first, below): avx512 avx2)
 }
 
+/// The sum of d², and the largest |d|; the sum is finite if all values are.
+pub(crate) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
+    dispatch!(squares(x, y): avx512 avx2)
+}
+
 /// The largest |d| / |x| of those x that are not zero, 0 at least.
 pub(crate) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
     dispatch!(largest_ratio(x, y): avx512 avx2)

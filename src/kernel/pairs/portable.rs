@@ -27,6 +27,12 @@ pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Error
 }
 
 #[inline(always)]
+pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
+    let [sum] = sums(x, y, |x, y| [error(x, y) * error(x, y)]);
+    (sum, largest(x, y, |x, y| error(x, y).abs()))
+}
+
+#[inline(always)]
 pub(super) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
     // 0 / 0 is NaN, which is larger than nothing.
     largest(x, y, |x, y| (if x == 0.0 { 0.0 } else { error(x, y) } / f64::from(x)).abs())
