@@ -64,22 +64,6 @@ pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Error
 }
 
 #[target_feature(enable = "avx512f,avx512dq,popcnt")]
-pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
-    let (xs, x_rest) = x.as_chunks::<LANES>();
-    let (ys, y_rest) = y.as_chunks::<LANES>();
-    let one = opaque_one();
-    let (mut sum, mut largest) = (_mm512_setzero_pd(), _mm512_setzero_pd());
-    for (x, y) in xs.iter().zip(ys) {
-        let d = _mm512_sub_pd(_mm512_cvtps_pd(load_f32x8(y)), _mm512_cvtps_pd(load_f32x8(x)));
-        sum = _mm512_fmadd_pd(_mm512_mul_pd(d, d), one, sum);
-        largest = _mm512_max_pd(_mm512_abs_pd(d), largest);
-    }
-    let [sum] = finish([sum], x_rest, y_rest, |x, y| [error(x, y) * error(x, y)]);
-    let (_, rest) = portable::squares(x_rest, y_rest);
-    (sum, in_memory(largest).into_iter().fold(rest, f64::max))
-}
-
-#[target_feature(enable = "avx512f,avx512dq,popcnt")]
 pub(super) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();

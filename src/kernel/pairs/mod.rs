@@ -39,7 +39,8 @@ pub(crate) fn errors(x: &[f32], y: &[f32], ratio: f64) -> Errors {
 
 /// The sum of d², and the largest |d|; the sum is finite if all values are.
 pub(crate) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
-    dispatch!(squares(x, y): avx512 avx2)
+    // Most of it is conversions, of which longer vectors make no more.
+    dispatch!(squares(x, y): avx2)
 }
 
 /// The largest |d| / |x| of those x that are not zero, 0 at least.
