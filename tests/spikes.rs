@@ -4,8 +4,8 @@ mod common;
 
 use common::{Random, gaussian, to_bits};
 use fewbits::{
-    Automaton, Coded, Compressor, ContextRans, ContextRansCodec, Describe, Error, ErrorStats, Fit, Frame, FrameWriter,
-    Groups, PipelineExt, Quantizer, QuantizerExt, Restore, Target, Trellis, TrellisQuantizer, bf16,
+    Automaton, CodecExt, Coded, Compressor, ContextRans, ContextRansCodec, Describe, Error, ErrorStats, Fit, Frame,
+    FrameWriter, Groups, PipelineExt, Quantizer, QuantizerExt, Restore, Target, Trellis, TrellisQuantizer, bf16,
 };
 
 /// Rows of 60 values, rectified and cut at 6, smooth along both axes.
@@ -136,6 +136,34 @@ fn what_cannot_be_a_spike_is_refused() {
     assert!(matches!(contexts().spikes(1, 4097), Err(Error::Setting { name: "row", .. })));
     let few = contexts().spikes(2, 2).unwrap().fit_below(&[0_u16; 9], 2);
     assert!(matches!(few, Err(Error::Setting { name: "spikes", .. })));
+    // Codes alone do not say which are the last.
+    let untold = contexts().spikes(1, 9).unwrap().fit(&[0_u16, 1, 2]);
+    assert!(matches!(untold, Err(Error::Unsuited { setting: "spikes", .. })));
+    assert!(contexts().spikes(1, 9).unwrap().fit_below(&[0_u16, 1, 2], 3).is_ok());
+}
+
+#[test]
+fn gradients_of_spikes_pass() {
+    for spikes in [&[][..], &[100.0]] {
+        let quantizer = Trellis::new(0.1).spikes(spikes).unwrap().fit(&[-1.0_f32, 1.0]).unwrap();
+        // Within the levels, beyond them, and spikes or nearly so.
+        let gradient = quantizer.straight_through(&[0.33, 50.0, 100.0, 100.1, -100.0], &[2.0; 5]).unwrap();
+        assert_eq!(gradient, [2.0, 0.0, if spikes.is_empty() { 0.0 } else { 2.0 }, 0.0, 0.0]);
+    }
+}
+
+#[test]
+fn masks_end_where_codes_do() {
+    // The last code is a spike, and the second of a pair.
+    let codes: Vec<u16> = (0..400).map(|i| if i % 4 == 3 { 7 } else { i % 3 }).collect();
+    let settings = ContextRans::new(Automaton::memoryless().lanes(1).unwrap()).spikes(1, 20).unwrap();
+    let codec = settings.fit_below(&codes, 8).unwrap();
+    let bytes = codec.encode(&codes).unwrap();
+    assert!(bytes[0] < 0x80, "not packed");
+    assert_eq!(codec.decode(&bytes, 400).unwrap(), codes);
+    // Without that code, its bit is behind the end.
+    let behind = codec.decode(&bytes, 399);
+    assert!(matches!(behind, Err(Error::Corrupt { what: "spike behind the end", .. })), "{behind:?}");
 }
 
 #[test]

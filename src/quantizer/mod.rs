@@ -27,6 +27,7 @@ mod stored_scales;
 mod then;
 mod trellis;
 mod trellis_choice;
+mod trellis_quantizer;
 mod uniform;
 
 pub use affine::Affine;
@@ -48,7 +49,8 @@ pub(crate) use scales::are_within;
 pub use scales::{ScaleRule, ScaleType};
 pub(crate) use scaling::Scaling;
 pub use stored_scales::Scales;
-pub use trellis::{Trellis, TrellisQuantizer};
+pub use trellis::Trellis;
+pub use trellis_quantizer::TrellisQuantizer;
 pub use uniform::{Uniform, UniformQuantizer};
 
 use crate::{

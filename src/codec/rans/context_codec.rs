@@ -2,7 +2,8 @@
 
 use super::{
     PACKED, Table, bits_of,
-    context_stream::{BITS, ContextDecoder, Contexts, MOST_SYMBOL},
+    context_stream::ContextDecoder,
+    context_tables::{BITS, Contexts, MOST_SYMBOL},
     density::Shapes,
     levels::{packed_levels, side_bytes, unpacked_levels},
     model::{Model, ONE_SIDED},

@@ -3,7 +3,7 @@
 use super::{
     Table, bits_of,
     context_codec::{ContextRansCodec, written_bytes},
-    context_stream::{BITS, Contexts},
+    context_tables::{BITS, Contexts},
     counts::Counts,
     density::Shapes,
     model::Model,

@@ -1,7 +1,7 @@
 //! Tables that follow from two numbers: a shape and a scale.
 
 use super::{
-    context_stream::BITS,
+    context_tables::BITS,
     table::{Table, prices},
 };
 use crate::{

@@ -2,6 +2,7 @@
 
 mod context_codec;
 mod context_stream;
+mod context_tables;
 mod contexts;
 mod counts;
 mod density;

@@ -1,20 +1,15 @@
 //! Blocks to values: the scales of many, then levels, straight from the bytes where codes have 4 or 8 bits.
 
-use super::{BlockCode, Blocks};
+use super::{BLOCKS, BlockCode, Blocks, GATHERED, SHORT};
 use crate::{
     code::Code,
     element::{Element, PIECE},
     error::{Error, Result, check_piece},
-    kernel::{bits, blocks::Layout, scale},
+    kernel::{bits, blocks::Layout},
     quantizer::{Levels, Restored, narrow, rounding_bound},
     wire::Reader,
 };
 use core::cell::OnceCell;
-
-/// Blocks whose scales are read at once.
-const BLOCKS: usize = 128;
-/// Values of a piece, where there are few.
-const SHORT: usize = 1024;
 
 impl<L: Levels> Blocks<L> {
     pub(super) fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
@@ -23,10 +18,7 @@ impl<L: Levels> Blocks<L> {
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get(..needed).ok_or(Error::Truncated { needed, actual })?;
         match Restored::of(&self.levels) {
-            // Buffers are filled with zeros first, which a few values should not pay for.
-            Some(law) if self.block <= SHORT && values.len() <= PIECE => {
-                self.decode_pieces::<T, SHORT>(start, bytes, values, law)
-            }
+            Some(law) if self.is_short(values.len()) => self.decode_pieces::<T, SHORT>(start, bytes, values, law),
             Some(law) => self.decode_pieces::<T, PIECE>(start, bytes, values, law),
             None => self.decode_one_by_one(start, bytes, values),
         }?;
@@ -40,18 +32,18 @@ impl<L: Levels> Blocks<L> {
         values: &mut [T],
         law: Restored,
     ) -> Result<()> {
-        let step = self.block * (LEN / self.block).clamp(1, BLOCKS);
+        let step = self.step(LEN);
+        let bytes = bytes.chunks(self.bytes_of(step));
         let mut scales = [0.0; BLOCKS];
         if let Some(values) = T::as_f32_mut(values) {
-            for (values, bytes) in values.chunks_mut(step).zip(bytes.chunks(self.bytes_of(step))) {
+            for (values, bytes) in values.chunks_mut(step).zip(bytes) {
                 self.decode_piece::<LEN>(bytes, &mut scales, values, law)?;
             }
             return Ok(());
         }
         let radius = OnceCell::new();
         let mut wide = [0.0; LEN];
-        let pieces = values.chunks_mut(step).zip(bytes.chunks(self.bytes_of(step)));
-        for (i, (values, bytes)) in pieces.enumerate() {
+        for (i, (values, bytes)) in values.chunks_mut(step).zip(bytes).enumerate() {
             let (at, wide) = (start + i * step, &mut wide[..values.len()]);
             self.decode_piece::<LEN>(bytes, &mut scales, wide, law)?;
             narrow(at, wide, values, |index| self.narrowing_bound(&radius, scales[(index - at) / self.block]))?;
@@ -99,22 +91,18 @@ impl<L: Levels> Blocks<L> {
     /// The codes of blocks from the bytes behind their scales.
     fn unpack(&self, bytes: &[u8], codes: &mut [u8]) -> Result<()> {
         let (width, stride) = (self.width(), self.block_len(self.block));
-        let packed_len = |codes: usize| (codes * width as usize).div_ceil(8);
-        let len = packed_len(self.block);
-        let (mut packed, mut blocks) = ([0; SHORT], 1);
-        // Many at once, for a call for each block takes longer than a copy.
-        if (self.block * width as usize).is_multiple_of(8) && len <= SHORT {
-            blocks = SHORT / len;
-        }
+        let (len, blocks) = (self.packed_len(self.block), self.gathered());
+        let mut gathered = [0; GATHERED];
         for (codes, bytes) in codes.chunks_mut(blocks * self.block).zip(bytes.chunks(blocks * stride)) {
+            let packed_len = self.packed_len(codes.len());
             let pad = if blocks == 1 {
-                bits::unpack(width, &bytes[..packed_len(codes.len())], codes)
+                bits::unpack(width, &bytes[..packed_len], codes)
             } else {
-                let packed = &mut packed[..packed_len(codes.len())];
-                for (packed, bytes) in packed.chunks_mut(len).zip(bytes.chunks(stride)) {
+                let gathered = &mut gathered[..packed_len];
+                for (packed, bytes) in gathered.chunks_mut(len).zip(bytes.chunks(stride)) {
                     packed.copy_from_slice(&bytes[..packed.len()]);
                 }
-                bits::unpack(width, packed, codes)
+                bits::unpack(width, gathered, codes)
             };
             if pad != 0 {
                 return Err(Error::Corrupt { what: "pad bits", found: pad.into() });
@@ -133,15 +121,6 @@ impl<L: Levels> Blocks<L> {
             self.dequantize(scale, codes, values);
         }
         codes.iter().copied().max().unwrap_or(0)
-    }
-
-    fn dequantize<C: Code>(&self, scale: f32, codes: &[C], values: &mut [f32]) {
-        let level = |code| self.levels.level(code);
-        if self.is_wide(scale) {
-            scale::dequantize_run_wide(scale, 0.0, codes, values, level);
-        } else {
-            scale::dequantize_run(scale, 0.0, codes, values, level);
-        }
     }
 
     /// For levels that no kernel knows, or that are many.

@@ -1,21 +1,16 @@
 //! Values to blocks: the extremes of many, their scales, then codes.
 
-use super::{BlockCode, Blocks};
+use super::{BLOCKS, BlockCode, Blocks, GATHERED, SHORT};
 use crate::{
     element::{Element, PIECE, check_finite},
     error::{Error, Result, check_piece},
     kernel::{
         bits,
         blocks::{self, Layout},
-        extrema, scale,
+        extrema,
     },
     quantizer::{Levels, Nearest, Scaling, are_within},
 };
-
-/// Blocks whose scales are found at once.
-const BLOCKS: usize = 128;
-/// Values of a piece, where there are few.
-const SHORT: usize = 1024;
 
 impl<L: Levels> Blocks<L> {
     pub(super) fn encode_values<T: Element>(&self, start: usize, values: &[T], bytes: &mut [u8]) -> Result<usize> {
@@ -24,10 +19,7 @@ impl<L: Levels> Blocks<L> {
         let (needed, actual) = (self.bytes_of(values.len()), bytes.len());
         let bytes = bytes.get_mut(..needed).ok_or(Error::Length { what: "bytes", expected: needed, actual })?;
         match Nearest::of(&self.levels) {
-            // Buffers are filled with zeros first, which a few values should not pay for.
-            Some(law) if self.block <= SHORT && values.len() <= PIECE => {
-                self.encode_pieces::<T, SHORT>(start, values, bytes, law)
-            }
+            Some(law) if self.is_short(values.len()) => self.encode_pieces::<T, SHORT>(start, values, bytes, law),
             Some(law) => self.encode_pieces::<T, PIECE>(start, values, bytes, law),
             None => self.encode_one_by_one(start, values, bytes),
         }?;
@@ -41,18 +33,17 @@ impl<L: Levels> Blocks<L> {
         bytes: &mut [u8],
         law: Nearest,
     ) -> Result<()> {
-        let step = self.block * (LEN / self.block).clamp(1, BLOCKS);
-        let pieces = values.chunks(step).zip(bytes.chunks_mut(self.bytes_of(step)));
+        let step = self.step(LEN);
+        let bytes = bytes.chunks_mut(self.bytes_of(step));
+        let mut codes = [0; LEN];
         if let Some(values) = T::as_f32(values) {
-            let pieces = values.chunks(step).zip(bytes.chunks_mut(self.bytes_of(step)));
-            let mut codes = [0; LEN];
-            for (i, (values, bytes)) in pieces.enumerate() {
+            for (i, (values, bytes)) in values.chunks(step).zip(bytes).enumerate() {
                 self.encode_piece(start + i * step, values, &mut codes, bytes, law)?;
             }
             return Ok(());
         }
-        let (mut wide, mut codes) = ([0.0; LEN], [0; LEN]);
-        for (i, (values, bytes)) in pieces.enumerate() {
+        let mut wide = [0.0; LEN];
+        for (i, (values, bytes)) in values.chunks(step).zip(bytes).enumerate() {
             let wide = &mut wide[..values.len()];
             T::widen_into(values, wide)?;
             self.encode_piece(start + i * step, wide, &mut codes, bytes, law)?;
@@ -85,12 +76,7 @@ impl<L: Levels> Blocks<L> {
         } else {
             let blocks = values.chunks(self.block).zip(codes.chunks_mut(self.block));
             for (&scale, (values, codes)) in scales.iter().zip(blocks) {
-                let nearest = |x| self.levels.nearest(x);
-                if self.is_wide(scale) {
-                    scale::quantize_run_wide(scale, 0.0, values, codes, nearest);
-                } else {
-                    scale::quantize_run(scale, 0.0, values, codes, nearest);
-                }
+                self.quantize(scale, values, codes);
             }
         }
         self.pack(codes, bytes);
@@ -100,20 +86,17 @@ impl<L: Levels> Blocks<L> {
     /// Codes of blocks to the bytes behind their scales.
     fn pack(&self, codes: &[u8], bytes: &mut [u8]) {
         let (width, stride) = (self.width(), self.block_len(self.block));
-        let packed_len = |codes: usize| (codes * width as usize).div_ceil(8);
-        let len = packed_len(self.block);
-        if !(self.block * width as usize).is_multiple_of(8) || len > SHORT {
-            for (codes, bytes) in codes.chunks(self.block).zip(bytes.chunks_mut(stride)) {
-                bits::pack(width, codes, &mut bytes[..packed_len(codes.len())]);
-            }
-            return;
-        }
-        // Many at once, for a call for each block takes longer than a copy.
-        let (mut packed, blocks) = ([0; SHORT], SHORT / len);
+        let (len, blocks) = (self.packed_len(self.block), self.gathered());
+        let mut gathered = [0; GATHERED];
         for (codes, bytes) in codes.chunks(blocks * self.block).zip(bytes.chunks_mut(blocks * stride)) {
-            let packed = &mut packed[..packed_len(codes.len())];
-            bits::pack(width, codes, packed);
-            for (packed, bytes) in packed.chunks(len).zip(bytes.chunks_mut(stride)) {
+            let packed_len = self.packed_len(codes.len());
+            if blocks == 1 {
+                bits::pack(width, codes, &mut bytes[..packed_len]);
+                continue;
+            }
+            let gathered = &mut gathered[..packed_len];
+            bits::pack(width, codes, gathered);
+            for (packed, bytes) in gathered.chunks(len).zip(bytes.chunks_mut(stride)) {
                 bytes[..packed.len()].copy_from_slice(packed);
             }
         }
@@ -166,12 +149,7 @@ impl<L: Levels> Blocks<L> {
     fn encode_block(&self, at: usize, values: &[f32], codes: &mut [BlockCode], bytes: &mut [u8]) -> Result<()> {
         check_finite(values, at)?;
         let scale = self.scale_of(at / self.block, values)?;
-        let nearest = |x| self.levels.nearest(x);
-        if self.is_wide(scale) {
-            scale::quantize_run_wide(scale, 0.0, values, codes, nearest);
-        } else {
-            scale::quantize_run(scale, 0.0, values, codes, nearest);
-        }
+        self.quantize(scale, values, codes);
         let (head, packed) = bytes.split_at_mut(self.scale_type.size());
         head.copy_from_slice(&self.scale_type.encode(scale)[..self.scale_type.size()]);
         bits::pack(self.width(), codes, packed);

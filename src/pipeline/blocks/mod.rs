@@ -5,9 +5,11 @@ mod encode;
 
 use super::Pipeline;
 use crate::{
+    code::Code,
     description::{Describe, Description, Restore, Stages},
     element::{PIECE, Values, ValuesMut, each_element},
     error::{Error, Result},
+    kernel::scale,
     quantizer::{Grid, Levels, ScaleType, Scaled},
 };
 
@@ -56,6 +58,13 @@ pub struct Blocks<L> {
 
 /// Codes of a block are at most 16 bits wide.
 type BlockCode = u16;
+
+/// Blocks whose scales are found or read at once.
+const BLOCKS: usize = 128;
+/// Values of a piece, where there are few.
+const SHORT: usize = 1024;
+/// Bytes of packed codes that are gathered from several blocks.
+const GATHERED: usize = 1024;
 
 impl Blocks<Grid> {
     /// Symmetric uniform levels of `bits` bits, 2 to 16, or the two levels of a mid-rise grid at 1 bit; bf16 scales.
@@ -110,9 +119,31 @@ impl<L: Levels> Blocks<L> {
         (u32::BITS - self.levels.level_count().saturating_sub(1).leading_zeros()).clamp(1, BlockCode::BITS)
     }
 
+    /// Bytes of so many codes.
+    fn packed_len(&self, codes: usize) -> usize {
+        (codes * self.width() as usize).div_ceil(8)
+    }
+
     /// Bytes of a block of `values` values.
     fn block_len(&self, values: usize) -> usize {
-        self.scale_type.size() + (values * self.width() as usize).div_ceil(8)
+        self.scale_type.size() + self.packed_len(values)
+    }
+
+    /// Values of a call take short buffers: buffers are filled with zeros first, which a few values should not pay for.
+    const fn is_short(&self, values: usize) -> bool {
+        self.block <= SHORT && values <= PIECE
+    }
+
+    /// Values of as many blocks as are taken at once, with buffers for `room` values.
+    fn step(&self, room: usize) -> usize {
+        self.block * (room / self.block).clamp(1, BLOCKS)
+    }
+
+    /// Blocks whose codes are packed at once, for a call for each takes longer than a copy: if they end where bytes do.
+    fn gathered(&self) -> usize {
+        let len = self.packed_len(self.block);
+        let is_whole = (self.block * self.width() as usize).is_multiple_of(8);
+        if is_whole && len <= GATHERED { GATHERED / len } else { 1 }
     }
 
     fn bytes_of(&self, values: usize) -> usize {
@@ -130,6 +161,26 @@ impl<L: Levels> Blocks<L> {
     fn is_wide(&self, scale: f32) -> bool {
         let (lowest, highest) = self.ends();
         [lowest * scale, highest * scale, (highest - lowest) * scale].iter().any(|level| !level.is_finite())
+    }
+
+    /// Values of a block of this scale to codes.
+    fn quantize<C: Code>(&self, scale: f32, values: &[f32], codes: &mut [C]) {
+        let nearest = |x| self.levels.nearest(x);
+        if self.is_wide(scale) {
+            scale::quantize_run_wide(scale, 0.0, values, codes, nearest);
+        } else {
+            scale::quantize_run(scale, 0.0, values, codes, nearest);
+        }
+    }
+
+    /// The way back.
+    fn dequantize<C: Code>(&self, scale: f32, codes: &[C], values: &mut [f32]) {
+        let level = |code| self.levels.level(code);
+        if self.is_wide(scale) {
+            scale::dequantize_run_wide(scale, 0.0, codes, values, level);
+        } else {
+            scale::dequantize_run(scale, 0.0, codes, values, level);
+        }
     }
 
     /// Scales in two levels need more than a block to share something.
