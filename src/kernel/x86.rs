@@ -1,21 +1,23 @@
 //! Vectors to and from memory, checked by the types of what is there.
 
 #![allow(unsafe_code)]
-#![allow(dead_code, reason = "pairs of a load and a store, not each of which is needed")]
 
 use crate::code::Code;
 use core::arch::x86_64::*;
 
-/// Both ways for each vector, though not all have been needed yet.
-macro_rules! vectors {
-    ($($feature:literal $load:ident $store:ident [$item:ty; $lanes:literal] $vector:ident: $loadu:ident $storeu:ident;)+) => {$(
+macro_rules! loads {
+    ($($feature:literal $load:ident [$item:ty; $lanes:literal] $vector:ident: $loadu:ident;)+) => {$(
         #[target_feature(enable = $feature)]
         #[inline]
         pub(crate) fn $load(from: &[$item; $lanes]) -> $vector {
             // SAFETY: the array is as long as the vector, and no alignment is asked for.
             unsafe { $loadu(from.as_ptr().cast()) }
         }
+    )+};
+}
 
+macro_rules! stores {
+    ($($feature:literal $store:ident [$item:ty; $lanes:literal] $vector:ident: $storeu:ident;)+) => {$(
         #[target_feature(enable = $feature)]
         #[inline]
         pub(crate) fn $store(to: &mut [$item; $lanes], vector: $vector) {
@@ -25,22 +27,35 @@ macro_rules! vectors {
     )+};
 }
 
-vectors! {
-    "sse2" load_u8x16 store_u8x16 [u8; 16] __m128i: _mm_loadu_si128 _mm_storeu_si128;
-    "sse2" load_u8x8 store_u8x8 [u8; 8] __m128i: _mm_loadu_si64 _mm_storeu_si64;
-    "avx" load_u8x32 store_u8x32 [u8; 32] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
-    "avx" load_f32x8 store_f32x8 [f32; 8] __m256: _mm256_loadu_ps _mm256_storeu_ps;
-    "avx" load_u32x8 store_u32x8 [u32; 8] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
-    "avx" load_i32x8 store_i32x8 [i32; 8] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
-    "sse2" load_u32x4 store_u32x4 [u32; 4] __m128i: _mm_loadu_si128 _mm_storeu_si128;
-    "avx" load_u64x4 store_u64x4 [u64; 4] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
-    "sse2" load_u16x8 store_u16x8 [u16; 8] __m128i: _mm_loadu_si128 _mm_storeu_si128;
-    "avx" load_u16x16 store_u16x16 [u16; 16] __m256i: _mm256_loadu_si256 _mm256_storeu_si256;
-    "avx" load_f64x4 store_f64x4 [f64; 4] __m256d: _mm256_loadu_pd _mm256_storeu_pd;
-    "avx512f" load_f64x8 store_f64x8 [f64; 8] __m512d: _mm512_loadu_pd _mm512_storeu_pd;
-    "avx512f" load_f32x16 store_f32x16 [f32; 16] __m512: _mm512_loadu_ps _mm512_storeu_ps;
-    "avx512f" load_u32x16 store_u32x16 [u32; 16] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
-    "avx512f" load_u8x64 store_u8x64 [u8; 64] __m512i: _mm512_loadu_si512 _mm512_storeu_si512;
+loads! {
+    "sse2" load_u8x8 [u8; 8] __m128i: _mm_loadu_si64;
+    "sse2" load_u8x16 [u8; 16] __m128i: _mm_loadu_si128;
+    "avx" load_u8x32 [u8; 32] __m256i: _mm256_loadu_si256;
+    "avx512f" load_u8x64 [u8; 64] __m512i: _mm512_loadu_si512;
+    "sse2" load_u16x8 [u16; 8] __m128i: _mm_loadu_si128;
+    "avx" load_u16x16 [u16; 16] __m256i: _mm256_loadu_si256;
+    "sse2" load_u32x4 [u32; 4] __m128i: _mm_loadu_si128;
+    "avx" load_u32x8 [u32; 8] __m256i: _mm256_loadu_si256;
+    "avx512f" load_u32x16 [u32; 16] __m512i: _mm512_loadu_si512;
+    "avx" load_u64x4 [u64; 4] __m256i: _mm256_loadu_si256;
+    "avx" load_f32x8 [f32; 8] __m256: _mm256_loadu_ps;
+    "avx512f" load_f32x16 [f32; 16] __m512: _mm512_loadu_ps;
+}
+
+stores! {
+    "sse2" store_u8x8 [u8; 8] __m128i: _mm_storeu_si64;
+    "sse2" store_u8x16 [u8; 16] __m128i: _mm_storeu_si128;
+    "avx" store_u8x32 [u8; 32] __m256i: _mm256_storeu_si256;
+    "avx512f" store_u8x64 [u8; 64] __m512i: _mm512_storeu_si512;
+    "sse2" store_u16x8 [u16; 8] __m128i: _mm_storeu_si128;
+    "avx" store_u16x16 [u16; 16] __m256i: _mm256_storeu_si256;
+    "avx" store_u32x8 [u32; 8] __m256i: _mm256_storeu_si256;
+    "avx512f" store_u32x16 [u32; 16] __m512i: _mm512_storeu_si512;
+    "avx" store_i32x8 [i32; 8] __m256i: _mm256_storeu_si256;
+    "avx" store_f32x8 [f32; 8] __m256: _mm256_storeu_ps;
+    "avx512f" store_f32x16 [f32; 16] __m512: _mm512_storeu_ps;
+    "avx" store_f64x4 [f64; 4] __m256d: _mm256_storeu_pd;
+    "avx512f" store_f64x8 [f64; 8] __m512d: _mm512_storeu_pd;
 }
 
 /// The largest of 16 bytes.
