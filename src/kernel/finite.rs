@@ -31,24 +31,24 @@ mod portable {
     }
 }
 
-/// The same loops with the vectors of other machines.
-macro_rules! twins {
-    ($level:ident $features:literal) => {
-        #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-        mod $level {
-            use super::portable;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx2 {
+    use super::portable;
+    use crate::kernel::level::twins;
 
-            #[target_feature(enable = $features)]
-            pub(super) fn all_finite(values: &[f32]) -> bool {
-                portable::all_finite(values)
-            }
-
-            #[target_feature(enable = $features)]
-            pub(super) fn saturate(values: &mut [f32]) {
-                portable::saturate(values);
-            }
-        }
-    };
+    twins! {"avx2":
+        fn all_finite(values: &[f32]) -> bool;
+        fn saturate(values: &mut [f32]);
+    }
 }
-twins!(avx2 "avx2");
-twins!(avx512 "avx512f,avx512bw,avx512vl,avx512dq");
+
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx512 {
+    use super::portable;
+    use crate::kernel::level::twins;
+
+    twins! {"avx512f,avx512bw,avx512vl,avx512dq":
+        fn all_finite(values: &[f32]) -> bool;
+        fn saturate(values: &mut [f32]);
+    }
+}

@@ -104,3 +104,19 @@ macro_rules! dispatch {
     }};
 }
 pub(crate) use dispatch;
+
+/// `twins! {"features": fn name(arguments) -> Result; ...}`, in a module that sees `portable`: the same loops, which are inlined
+/// there, compiled once more for the vectors that these features have.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+macro_rules! twins {
+    ($features:literal: $(
+        fn $name:ident $(<$code:ident: $bound:ident>)? ($($argument:ident: $type:ty),*) $(-> $result:ty)?;
+    )+) => {$(
+        #[target_feature(enable = $features)]
+        pub(super) fn $name $(<$code: $bound>)? ($($argument: $type),*) $(-> $result)? {
+            portable::$name($($argument),*)
+        }
+    )+};
+}
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+pub(crate) use twins;

@@ -3,7 +3,10 @@
 #![allow(unsafe_code)]
 
 use super::{Numbers, ROUNDER, portable};
-use crate::kernel::x86::{load_f32x16, load_u8x16, store_f32x16, store_u32x16};
+use crate::kernel::{
+    level::twins,
+    x86::{load_f32x16, load_u8x16, store_f32x16, store_u32x16},
+};
 use core::arch::x86_64::*;
 
 const WIDTH: usize = 16;
@@ -102,8 +105,7 @@ fn fetched(table: &[[f32; 4]], index: __m512i) -> [__m512; 4] {
     ]
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) fn nearest(values: &[f32], classes: &[u8], numbers: &Numbers, codes: &mut [u32]) {
-    // One value after another, which compilers vectorise well.
-    portable::nearest(values, classes, numbers, codes);
+// One value after another, which compilers vectorise well.
+twins! {"avx512f,avx512bw,avx512dq,avx512vl":
+    fn nearest(values: &[f32], classes: &[u8], numbers: &Numbers, codes: &mut [u32]);
 }

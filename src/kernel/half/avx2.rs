@@ -1,7 +1,10 @@
 //! 8 values at a time by F16C, and the portable loops with wider vectors.
 
 use super::portable;
-use crate::kernel::x86::{load_f32x8, load_u16x8, store_f32x8, store_u16x8};
+use crate::kernel::{
+    level::twins,
+    x86::{load_f32x8, load_u16x8, store_f32x8, store_u16x8},
+};
 use core::arch::x86_64::*;
 
 const LANES: usize = 8;
@@ -36,12 +39,7 @@ pub(super) fn widen_f16(values: &[u16], out: &mut [f32]) {
     rest_out.copy_from_slice(&to[..rest_out.len()]);
 }
 
-#[target_feature(enable = "avx2")]
-pub(super) fn narrow_bf16(values: &[f32], out: &mut [u16]) {
-    portable::narrow_bf16(values, out);
-}
-
-#[target_feature(enable = "avx2")]
-pub(super) fn widen_bf16(values: &[u16], out: &mut [f32]) {
-    portable::widen_bf16(values, out);
+twins! {"avx2":
+    fn narrow_bf16(values: &[f32], out: &mut [u16]);
+    fn widen_bf16(values: &[u16], out: &mut [f32]);
 }

@@ -1,7 +1,10 @@
 //! 16 values at a time, and the portable loops with wider vectors.
 
 use super::portable;
-use crate::kernel::x86::{load_f32x16, load_u16x16, store_f32x16, store_u16x16};
+use crate::kernel::{
+    level::twins,
+    x86::{load_f32x16, load_u16x16, store_f32x16, store_u16x16},
+};
 use core::arch::x86_64::*;
 
 const LANES: usize = 16;
@@ -36,12 +39,7 @@ pub(super) fn widen_f16(values: &[u16], out: &mut [f32]) {
     rest_out.copy_from_slice(&to[..rest_out.len()]);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn narrow_bf16(values: &[f32], out: &mut [u16]) {
-    portable::narrow_bf16(values, out);
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) fn widen_bf16(values: &[u16], out: &mut [f32]) {
-    portable::widen_bf16(values, out);
+twins! {"avx512f,avx512bw,avx512vl":
+    fn narrow_bf16(values: &[f32], out: &mut [u16]);
+    fn widen_bf16(values: &[u16], out: &mut [f32]);
 }

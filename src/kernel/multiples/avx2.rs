@@ -1,8 +1,8 @@
 //! The plain loop, for vectors of 8.
 
-use crate::code::Code;
+use super::portable;
+use crate::{code::Code, kernel::level::twins};
 
-#[target_feature(enable = "avx2")]
-pub(super) fn multiples<C: Code>(first: i32, step: f32, codes: &[C], values: &mut [f32]) -> u32 {
-    super::portable::multiples(first, step, codes, values)
+twins! {"avx2":
+    fn multiples<C: Code>(first: i32, step: f32, codes: &[C], values: &mut [f32]) -> u32;
 }
