@@ -1,7 +1,7 @@
 //! Levels as kernels want them.
 
 use super::Levels;
-use crate::kernel::blocks::{self, Layout, TABLE, THRESHOLDS};
+use crate::kernel::blocks::{self, Integers, Layout, TABLE, THRESHOLDS};
 
 /// Laws that kernels know.
 #[derive(Debug, Clone, Copy)]
@@ -61,11 +61,13 @@ impl Nearest {
         }
     }
 
-    /// Values to codes, under scales that kernels can work with.
-    pub(crate) fn quantize(&self, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
-        match self {
-            Self::Integers(min, max) => blocks::quantize_integers((*min, *max), layout, scales, values, codes),
-            Self::Table(thresholds) => blocks::quantize_table(thresholds, layout, scales, values, codes),
+    /// Values to codes, under scales that kernels can work with; `within` says that no value is farther out than levels are.
+    pub(crate) fn quantize(&self, within: bool, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+        match *self {
+            Self::Integers(first, last) => {
+                blocks::quantize_integers(Integers { first, last, within }, layout, scales, values, codes);
+            }
+            Self::Table(ref thresholds) => blocks::quantize_table(thresholds, layout, scales, values, codes),
         }
     }
 }

@@ -258,7 +258,13 @@ impl<L: Levels, C: Code> Quantizer for Scaled<L, C> {
             && let (Some(law), Ok(codes)) = (Nearest::of(&self.unit), try_cast_slice_mut(codes))
         {
             self.groups.for_each_stretch(start, values.len(), |groups, from, to, run| {
-                law.quantize(Layout::dense(run), &self.scales()[groups], &values[from..to], &mut codes[from..to]);
+                law.quantize(
+                    false,
+                    Layout::dense(run),
+                    &self.scales()[groups],
+                    &values[from..to],
+                    &mut codes[from..to],
+                );
             });
             return Ok(());
         }

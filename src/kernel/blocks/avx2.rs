@@ -1,6 +1,6 @@
 //! Eight values at a time, thirty-two where they become bytes; what is left of a block goes one by one.
 
-use super::{Ends, Half, Layout, TABLE, THRESHOLDS, are_short, by_block, each_block, portable};
+use super::{Ends, Half, Integers, Layout, TABLE, THRESHOLDS, by_block, by_ends, each_block, portable};
 use crate::kernel::x86::*;
 use core::arch::x86_64::*;
 
@@ -119,20 +119,20 @@ struct Division {
 impl Division {
     #[target_feature(enable = "avx")]
     #[inline]
-    fn new(scale: f32, (min, max): (i32, i32)) -> Self {
+    fn new(scale: f32, ends: Integers) -> Self {
         Self {
             by: _mm256_set1_ps(scale),
             reciprocal: _mm256_set1_ps(1.0 / scale),
-            low: _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_set1_ps(min as f32)),
-            high: _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_set1_ps(max as f32)),
+            low: _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_set1_ps(ends.first as f32)),
+            high: _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_set1_ps(ends.last as f32)),
         }
     }
 
     /// As the one of AVX-512, where the reasons are.
     #[target_feature(enable = "avx,fma")]
     #[inline]
-    fn divide<const SHORT: bool>(&self, x: __m256) -> __m256 {
-        let x = _mm256_min_ps(_mm256_max_ps(x, self.low), self.high);
+    fn divide<const SHORT: bool, const WITHIN: bool>(&self, x: __m256) -> __m256 {
+        let x = if WITHIN { x } else { _mm256_min_ps(_mm256_max_ps(x, self.low), self.high) };
         let guess = _mm256_mul_ps(x, self.reciprocal);
         let near = _mm256_fmadd_ps(_mm256_fnmadd_ps(guess, self.by, x), self.reciprocal, guess);
         if SHORT { near } else { _mm256_fmadd_ps(_mm256_fnmadd_ps(near, self.by, x), self.reciprocal, near) }
@@ -140,27 +140,22 @@ impl Division {
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn quantize_integers(ends: (i32, i32), layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
-    match (are_short(scales), layout.nibbles) {
-        (true, false) => by_block!(values, layout, integers::<true, false>(ends, layout, scales, values, codes)),
-        (true, true) => by_block!(values, layout, integers::<true, true>(ends, layout, scales, values, codes)),
-        (false, false) => by_block!(values, layout, integers::<false, false>(ends, layout, scales, values, codes)),
-        (false, true) => by_block!(values, layout, integers::<false, true>(ends, layout, scales, values, codes)),
-    }
+pub(super) fn quantize_integers(ends: Integers, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+    by_ends!(ends, layout, scales, values, codes);
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn integers<const BLOCK: usize, const SHORT: bool, const NIBBLES: bool>(
-    ends: (i32, i32),
+fn integers<const BLOCK: usize, const SHORT: bool, const WITHIN: bool, const NIBBLES: bool>(
+    ends: Integers,
     layout: Layout,
     scales: &[f32],
     values: &[f32],
     codes: &mut [u8],
 ) {
-    let first = _mm256_set1_epi32(ends.0);
+    let first = _mm256_set1_epi32(ends.first);
     each_block!(layout, scales, |scale, values, codes| {
         let law = Division::new(scale, ends);
-        let code = |x| _mm256_sub_epi32(_mm256_cvtps_epi32(law.divide::<SHORT>(x)), first);
+        let code = |x| _mm256_sub_epi32(_mm256_cvtps_epi32(law.divide::<SHORT, WITHIN>(x)), first);
         let (rows, rest) = values.as_chunks::<BYTES>();
         let width = if NIBBLES { BYTES / 2 } else { BYTES };
         let (bytes, rest_codes) = codes.split_at_mut(rows.len() * width);

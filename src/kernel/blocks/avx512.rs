@@ -1,6 +1,6 @@
 //! Sixteen values at a time; what is left of a block goes one by one.
 
-use super::{Ends, Layout, TABLE, THRESHOLDS, are_short, by_block, each_block, portable};
+use super::{Ends, Integers, Layout, TABLE, THRESHOLDS, by_block, by_ends, each_block, portable};
 use crate::kernel::x86::*;
 use core::arch::x86_64::*;
 
@@ -68,12 +68,12 @@ struct Division {
 impl Division {
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn new(scale: f32, (min, max): (i32, i32)) -> Self {
+    fn new(scale: f32, ends: Integers) -> Self {
         Self {
             by: _mm512_set1_ps(scale),
             reciprocal: _mm512_set1_ps(1.0 / scale),
-            low: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(min as f32)),
-            high: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(max as f32)),
+            low: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(ends.first as f32)),
+            high: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(ends.last as f32)),
         }
     }
 
@@ -82,8 +82,8 @@ impl Division {
     /// changes; two steps do always (Markstein 1990).
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn divide<const SHORT: bool>(&self, x: __m512) -> __m512 {
-        let x = _mm512_min_ps(_mm512_max_ps(x, self.low), self.high);
+    fn divide<const SHORT: bool, const WITHIN: bool>(&self, x: __m512) -> __m512 {
+        let x = if WITHIN { x } else { _mm512_min_ps(_mm512_max_ps(x, self.low), self.high) };
         let guess = _mm512_mul_ps(x, self.reciprocal);
         let near = _mm512_fmadd_ps(_mm512_fnmadd_ps(guess, self.by, x), self.reciprocal, guess);
         if SHORT { near } else { _mm512_fmadd_ps(_mm512_fnmadd_ps(near, self.by, x), self.reciprocal, near) }
@@ -91,27 +91,22 @@ impl Division {
 }
 
 #[target_feature(enable = "avx512f,avx512vbmi")]
-pub(super) fn quantize_integers(ends: (i32, i32), layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
-    match (are_short(scales), layout.nibbles) {
-        (true, false) => by_block!(values, layout, integers::<true, false>(ends, layout, scales, values, codes)),
-        (true, true) => by_block!(values, layout, integers::<true, true>(ends, layout, scales, values, codes)),
-        (false, false) => by_block!(values, layout, integers::<false, false>(ends, layout, scales, values, codes)),
-        (false, true) => by_block!(values, layout, integers::<false, true>(ends, layout, scales, values, codes)),
-    }
+pub(super) fn quantize_integers(ends: Integers, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+    by_ends!(ends, layout, scales, values, codes);
 }
 
 #[target_feature(enable = "avx512f,avx512vbmi")]
-fn integers<const BLOCK: usize, const SHORT: bool, const NIBBLES: bool>(
-    ends: (i32, i32),
+fn integers<const BLOCK: usize, const SHORT: bool, const WITHIN: bool, const NIBBLES: bool>(
+    ends: Integers,
     layout: Layout,
     scales: &[f32],
     values: &[f32],
     codes: &mut [u8],
 ) {
-    let first = _mm512_set1_epi32(ends.0);
+    let first = _mm512_set1_epi32(ends.first);
     each_block!(layout, scales, |scale, values, codes| {
         let law = Division::new(scale, ends);
-        let code = |row| _mm512_sub_epi32(_mm512_cvtps_epi32(law.divide::<SHORT>(load_f32x16(row))), first);
+        let code = |row| _mm512_sub_epi32(_mm512_cvtps_epi32(law.divide::<SHORT, WITHIN>(load_f32x16(row))), first);
         let (rows, rest) = values.as_chunks::<LANES>();
         let (pairs, odd) = rows.as_chunks::<2>();
         let width = if NIBBLES { LANES / 2 } else { LANES };

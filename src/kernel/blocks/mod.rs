@@ -94,9 +94,17 @@ pub(crate) fn write_f32(stride: usize, numbers: &[f32], bytes: &mut [u8]) {
     }
 }
 
-/// Values to the nearest of the integers from `ends.0` to `ends.1`, ties to even, counted from the first; within 2^16 of
-/// zero, and no more than codes can name.
-pub(crate) fn quantize_integers(ends: (i32, i32), layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+/// Integers that values go to: within 2^16 of zero, and no more than codes can name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Integers {
+    pub(crate) first: i32,
+    pub(crate) last: i32,
+    /// No value is farther out than these, under its scale, so that nothing is to be clamped.
+    pub(crate) within: bool,
+}
+
+/// Values to the nearest of the integers, ties to even, counted from the first.
+pub(crate) fn quantize_integers(ends: Integers, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
     dispatch!(quantize_integers(ends, layout, scales, values, codes): avx512 avx2);
 }
 
@@ -146,6 +154,27 @@ macro_rules! by_block {
 }
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 use by_block;
+
+/// Runs `integers` with what is known of scales, values and codes: whether scales are short, whether nothing is to be clamped,
+/// and whether codes have half a byte. Long scales are rare, and need no more loops.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+macro_rules! by_ends {
+    (@ $short:literal $within:literal $nibbles:literal, $values:ident $layout:ident $arguments:tt) => {{
+        by_block!($values, $layout, integers::<$short, $within, $nibbles> $arguments);
+    }};
+    ($ends:ident, $layout:ident, $scales:ident, $values:ident, $codes:ident) => {
+        match ($crate::kernel::blocks::are_short($scales), $ends.within, $layout.nibbles) {
+            (true, true, false) => by_ends!(@ true true false, $values $layout ($ends, $layout, $scales, $values, $codes)),
+            (true, true, true) => by_ends!(@ true true true, $values $layout ($ends, $layout, $scales, $values, $codes)),
+            (true, false, false) => by_ends!(@ true false false, $values $layout ($ends, $layout, $scales, $values, $codes)),
+            (true, false, true) => by_ends!(@ true false true, $values $layout ($ends, $layout, $scales, $values, $codes)),
+            (false, _, false) => by_ends!(@ false false false, $values $layout ($ends, $layout, $scales, $values, $codes)),
+            (false, _, true) => by_ends!(@ false false true, $values $layout ($ends, $layout, $scales, $values, $codes)),
+        }
+    };
+}
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+use by_ends;
 
 /// `body` for each block: `BLOCK` values if that is not 0, a number that the compiler knows then. Blocks without codes are
 /// left out.

@@ -1,6 +1,6 @@
 //! One value after another, for all machines.
 
-use super::{Ends, Half, Layout, TABLE, THRESHOLDS};
+use super::{Ends, Half, Integers, Layout, TABLE, THRESHOLDS};
 
 /// Adding it to a smaller number rounds that to an integer, ties to even.
 const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
@@ -94,7 +94,7 @@ pub(super) fn write_halves(half: Half, stride: usize, numbers: &[f32], bytes: &m
     }
 }
 
-pub(super) fn quantize_integers(ends: (i32, i32), layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+pub(super) fn quantize_integers(ends: Integers, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
     let blocks = values.chunks(layout.block).zip(codes.chunks_mut(layout.stride));
     for (&scale, (values, codes)) in scales.iter().zip(blocks) {
         integer_codes(ends, layout.nibbles, scale, values, codes);
@@ -103,8 +103,9 @@ pub(super) fn quantize_integers(ends: (i32, i32), layout: Layout, scales: &[f32]
 
 /// The codes of a block, or of a part of one that begins with a byte.
 #[inline(always)]
-pub(super) fn integer_codes((min, max): (i32, i32), nibbles: bool, scale: f32, values: &[f32], codes: &mut [u8]) {
-    let (low, high, first) = (min as f32, max as f32, ROUNDER.to_bits().wrapping_add_signed(min));
+pub(super) fn integer_codes(ends: Integers, nibbles: bool, scale: f32, values: &[f32], codes: &mut [u8]) {
+    let (low, high) = (ends.first as f32, ends.last as f32);
+    let first = ROUNDER.to_bits().wrapping_add_signed(ends.first);
     each_code(nibbles, values, codes, |x| {
         // Clamped first, so that the integer lands in the low bits of the sum whatever it was.
         let level = (x / scale).max(low).min(high);

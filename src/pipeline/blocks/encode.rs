@@ -60,19 +60,19 @@ impl<L: Levels> Blocks<L> {
         if largest.iter().fold(0, |most, &bits| most.max(bits.cast_signed())) >= f32::INFINITY.to_bits().cast_signed() {
             check_finite(values, at)?;
         }
-        let usable = self.find_scales(at, values, largest, scales)?;
+        let (usable, within) = self.find_scales(at, values, largest, scales)?;
         let (head, stride) = (self.scale_type.size(), self.block_len(self.block));
         self.scale_type.write_strided(scales, stride, bytes);
         // Codes lie behind the first scale, and from there on as far apart as blocks are.
         let (bytes, width) = (&mut bytes[head..], self.width());
         if usable && (width == u8::BITS || width == 4) {
             let layout = Layout { block: self.block, stride, nibbles: width == 4 };
-            law.quantize(layout, scales, values, bytes);
+            law.quantize(within, layout, scales, values, bytes);
             return Ok(());
         }
         let codes = &mut codes[..values.len()];
         if usable {
-            law.quantize(Layout::dense(self.block), scales, values, codes);
+            law.quantize(within, Layout::dense(self.block), scales, values, codes);
         } else {
             let blocks = values.chunks(self.block).zip(codes.chunks_mut(self.block));
             for (&scale, (values, codes)) in scales.iter().zip(blocks) {
@@ -102,14 +102,15 @@ impl<L: Levels> Blocks<L> {
         }
     }
 
-    /// The scale of each block; returns whether kernels can work with all of them.
-    fn find_scales(&self, at: usize, values: &[f32], largest: &[u32], scales: &mut [f32]) -> Result<bool> {
+    /// The scale of each block; returns whether kernels can work with all of them, and whether it is known that levels reach all
+    /// values.
+    fn find_scales(&self, at: usize, values: &[f32], largest: &[u32], scales: &mut [f32]) -> Result<(bool, bool)> {
         let (first, last) = self.levels.range();
         let plain = if first == -last && last > 0.0 { self.scale_type.plain() } else { None };
         if let Some((mask, range)) = &plain
             && are_within(range, blocks::outward(last, *mask, largest, scales))
         {
-            return Ok(true);
+            return Ok((true, true));
         }
         let mut usable = true;
         for (i, (scale, values)) in scales.iter_mut().zip(values.chunks(self.block)).enumerate() {
@@ -118,7 +119,7 @@ impl<L: Levels> Blocks<L> {
                 usable &= blocks::USABLE.contains(&scale.to_bits());
             }
         }
-        Ok(usable)
+        Ok((usable, false))
     }
 
     /// The scale of a block of finite values.
