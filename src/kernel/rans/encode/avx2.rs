@@ -129,7 +129,7 @@ fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bo
                     }
                 }
                 z = _mm256_srlv_epi32(z, _mm256_andnot_si256(fits, word_bits));
-                // The quotient or one less: the reciprocal is at most 1 short of what it is before rounding, and z below 2^32.
+                // The quotient or one less: the reciprocal is at most 1 too small, and z is below 2^32.
                 let quotient = upper_product(z, reciprocal);
                 let rest = _mm256_sub_epi32(z, _mm256_mullo_epi32(quotient, frequency));
                 let is_rest = _mm256_cmpgt_epi32(frequency, rest);
