@@ -86,6 +86,8 @@ fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bo
                     let Some(classes) = classes.next() else { break 'rounds };
                     let class = _mm256_cvtepu8_epi32(load_u8x8(classes));
                     spans(encoding.spans, _mm256_or_si256(_mm256_sllv_epi32(class, side_bits), side))
+                } else if encoding.side_bits == 0 {
+                    even
                 } else {
                     let is_even = _mm256_cmpeq_epi32(side, zero);
                     let span = |word: usize| _mm256_blendv_epi8(odd[word], even[word], is_even);
