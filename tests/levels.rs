@@ -446,7 +446,7 @@ fn odd_tables() -> Result<()> {
     for symbols in [vec![(3, 4095)], vec![(far, 1), (far + 1, 4000)], vec![(0, 1), (65_535, 4000)], vec![]] {
         let table = Table::from_frequencies(12, 32, 0, symbols.clone())?;
         let codes: Vec<u32> = (0..1000).map(|i| symbols.get(i % 2).map_or(i as u32, |&(code, _)| code)).collect();
-        for lanes in [16, 32] {
+        for lanes in [8, 16, 32] {
             let bytes = table.encode(&codes, lanes)?;
             same_at_each_level("payloads", || table.encode(&codes, lanes));
             same_at_each_level("codes", || table.decode::<u32>(&bytes, codes.len(), lanes));
@@ -460,7 +460,9 @@ fn odd_tables() -> Result<()> {
 fn contexts() -> Result<()> {
     let values = gaussian(6000, 7);
     let rows: Vec<f32> = values.iter().enumerate().map(|(i, x)| x * 2_f32.powi((i / 60 % 10) as i32)).collect();
-    for (states, lanes, period) in [(1, 16, 32), (8, 32, 1 << 18), (64, 16, 96), (256, 32, 1024), (8, 4, 64)] {
+    for (states, lanes, period) in
+        [(1, 16, 32), (8, 32, 1 << 18), (64, 16, 96), (256, 32, 1024), (8, 8, 64), (8, 4, 64)]
+    {
         let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(period)?;
         for (step, data, groups) in [
             (0.3, &values, None),

@@ -1,7 +1,7 @@
 //! Eight lanes in a vector, as many vectors in a round as there are lanes.
 //!
-//! Nothing expands words into the lanes that are short of one, so a table has a byte permutation for each mask of eight. Slots
-//! are loaded one by one, as gathers are slow on most machines.
+//! No instruction expands words into the lanes that are short of one, so a table has a byte permutation for each mask of
+//! eight. Slots are loaded one by one, as gathers are slow on most machines.
 
 #![allow(unsafe_code)]
 

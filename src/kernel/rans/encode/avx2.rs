@@ -1,5 +1,7 @@
-//! Eight lanes in a vector: a table has a byte permutation for each mask of eight words, which compresses those that are
-//! written.
+//! Eight lanes in a vector.
+//!
+//! No instruction compresses words out of the lanes that have too much, so a table has a byte permutation for each mask of
+//! eight.
 
 #![allow(unsafe_code)]
 
@@ -84,6 +86,8 @@ fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bo
                     let Some(classes) = classes.next() else { break 'rounds };
                     let class = _mm256_cvtepu8_epi32(load_u8x8(classes));
                     spans(encoding.spans, _mm256_or_si256(_mm256_sllv_epi32(class, side_bits), side))
+                } else if encoding.side_bits == 0 {
+                    even
                 } else {
                     let is_even = _mm256_cmpeq_epi32(side, zero);
                     let span = |word: usize| _mm256_blendv_epi8(odd[word], even[word], is_even);
@@ -113,7 +117,9 @@ fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bo
                     let fit = _mm256_packs_epi16(_mm256_blend_epi16::<0xaa>(fits, raw_fits), zero);
                     let take = !_mm256_movemask_epi8(fit);
                     let (front, behind) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-                    if !(write(back, &mut ahead, (take >> 16) as u8, behind) && write(back, &mut ahead, take as u8, front)) {
+                    let is_room = write(back, &mut ahead, (take >> 16) as u8, behind)
+                        && write(back, &mut ahead, take as u8, front);
+                    if !is_room {
                         break 'rounds;
                     }
                 } else {
@@ -125,7 +131,7 @@ fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bo
                     }
                 }
                 z = _mm256_srlv_epi32(z, _mm256_andnot_si256(fits, word_bits));
-                // The quotient or one less.
+                // The quotient or one less: the reciprocal is at most 1 too small, and z is below 2^32.
                 let quotient = upper_product(z, reciprocal);
                 let rest = _mm256_sub_epi32(z, _mm256_mullo_epi32(quotient, frequency));
                 let is_rest = _mm256_cmpgt_epi32(frequency, rest);
@@ -198,17 +204,29 @@ fn load_codes<C: Code>(codes: &[C; WIDTH]) -> __m256i {
     .unwrap_or(_mm256_setzero_si256())
 }
 
+/// Numbers of entries, which there are in a table of so many.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn checked(number: __m256i, len: usize) -> [u32; WIDTH] {
+    let len = _mm256_set1_epi32(u32::try_from(len).unwrap_or(u32::MAX).cast_signed());
+    let beyond = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
+    assert!(_mm256_movemask_epi8(beyond) == 0, "no such entry");
+    let mut at = [0; WIDTH];
+    store_u32x8(&mut at, number);
+    at
+}
+
 /// The spans of tables, which there are.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn spans(from: &[Span], table: __m256i) -> [__m256i; 4] {
-    let mut at = [0; WIDTH];
-    store_u32x8(&mut at, table);
-    let pair = |lane: usize| {
-        let (front, behind) = (&from[at[lane] as usize], &from[at[lane + 4] as usize]);
-        _mm256_set_m128i(load_u32x4(behind), load_u32x4(front))
-    };
-    let (a, b, c, d) = (pair(0), pair(1), pair(2), pair(3));
+    let at = checked(table, from.len());
+    // SAFETY: all numbers have been compared with the length.
+    let span = |lane: usize| load_u32x4(unsafe { from.get_unchecked(at[lane] as usize) });
+    let a = _mm256_set_m128i(span(4), span(0));
+    let b = _mm256_set_m128i(span(5), span(1));
+    let c = _mm256_set_m128i(span(6), span(2));
+    let d = _mm256_set_m128i(span(7), span(3));
     // Four lanes of four words to four words of four lanes.
     let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
     let (base, first) = (_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
@@ -220,11 +238,7 @@ fn spans(from: &[Span], table: __m256i) -> [__m256i; 4] {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn look_up(from: &[Symbol], number: __m256i) -> (__m256i, __m256i) {
-    let len = _mm256_set1_epi32(u32::try_from(from.len()).unwrap_or(u32::MAX).cast_signed());
-    let beyond = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
-    assert!(_mm256_movemask_epi8(beyond) == 0, "no such symbol");
-    let mut at = [0; WIDTH];
-    store_u32x8(&mut at, number);
+    let at = checked(number, from.len());
     let pair = |lane: usize| {
         // SAFETY: all numbers have been compared with the length.
         let symbol = unsafe { from.get_unchecked(at[lane] as usize) };
