@@ -12,8 +12,9 @@ pub(crate) struct Format {
     restore: fn(&[f32], &mut [f32]),
 }
 
-pub(crate) const FORMATS: [Format; 11] = [
+pub(crate) const FORMATS: [Format; 12] = [
     Format { name: "Q2_K", block: 256, bytes: 84, restore: |x, y| with_minima(x, y, &Q2_K) },
+    Format { name: "Q3_K", block: 256, bytes: 110, restore: q3_k },
     Format { name: "IQ4_XS", block: 256, bytes: 136, restore: |x, y| table(x, y) },
     Format { name: "IQ4_NL", block: 32, bytes: 18, restore: |x, y| table(x, y) },
     Format { name: "Q4_0", block: 32, bytes: 18, restore: |x, y| by_largest(x, y, 8.0) },
@@ -219,6 +220,55 @@ fn q6_k(x: &[f32], y: &mut [f32]) {
         let scale = unit * (to_integer * scale).round_ties_even().min(127.0);
         x.iter().zip(y).for_each(|(x, y)| *y = scale * level(x * inverse(scale)));
     }
+}
+
+fn q3_k(x: &[f32], y: &mut [f32]) {
+    const RUN: usize = 16;
+    let scales: Vec<f32> = x.chunks_exact(RUN).map(descended_scale).collect();
+    let to_integer = -32.0 * inverse(largest(&scales));
+    let unit = stored(inverse(to_integer));
+    for ((x, y), scale) in x.chunks_exact(RUN).zip(y.chunks_exact_mut(RUN)).zip(&scales) {
+        let scale = unit * (to_integer * scale).round_ties_even().clamp(-32.0, 31.0);
+        x.iter().zip(y).for_each(|(x, y)| *y = scale * octal(x * inverse(scale)));
+    }
+}
+
+/// Of eight levels.
+fn octal(x: f32) -> f32 {
+    x.round_ties_even().clamp(-4.0, 3.0)
+}
+
+/// The scale with the least squares of relative errors, for levels that are changed one by one while that pays.
+fn descended_scale(x: &[f32]) -> f32 {
+    let largest = largest(x);
+    if largest.abs() < 1e-15 {
+        return 0.0;
+    }
+    let mut levels: Vec<f32> = x.iter().map(|x| octal(-4.0 / largest * x)).collect();
+    let (mut products, mut squares) = (0.0, 0.0);
+    for (x, level) in x.iter().zip(&levels) {
+        products += x * x * x * level;
+        squares += x * x * level * level;
+    }
+    for _ in 0..5 {
+        let mut changed = false;
+        for (x, level) in x.iter().zip(&mut levels) {
+            let weight = x * x;
+            let (without, less) = (products - weight * x * *level, squares - weight * *level * *level);
+            if without <= 0.0 {
+                continue;
+            }
+            let other = octal(x * less / without);
+            let (more, square) = (without + weight * x * other, less + weight * other * other);
+            if other != *level && square > 0.0 && more * more * squares > products * products * square {
+                (*level, products, squares, changed) = (other, more, square, true);
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    if squares > 0.0 { products / squares } else { 0.0 }
 }
 
 /// Levels of IQ4.

@@ -101,11 +101,10 @@ pub(crate) struct Quoted {
 }
 
 /// ggml's C functions (`ggml-quants.c`, commit d99724f2) on 2^20 other values of the same distributions.
-pub(crate) const QUOTED: [Quoted; 4] = [
+pub(crate) const QUOTED: [Quoted; 3] = [
     Quoted { name: "IQ2_S", bits: 2.5625, sqnr_db: [12.08, 10.57, 10.03] },
     Quoted { name: "IQ3_XXS", bits: 3.0625, sqnr_db: [14.82, 14.21, 13.71] },
     Quoted { name: "IQ3_S", bits: 3.4375, sqnr_db: [17.27, 16.21, 15.72] },
-    Quoted { name: "Q3_K", bits: 3.4375, sqnr_db: [16.42, 15.09, 14.72] },
 ];
 
 /// The fixed rates of this crate that are drawn as lines: what they are called, and a frame for so many bits.
