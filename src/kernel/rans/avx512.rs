@@ -25,10 +25,9 @@ pub(super) fn decode<C: Code>(
     classes: &[u8],
 ) -> usize {
     match count {
-        16 => each_kind!(tables, rounds::<C, 1>(tables, lanes, words, codes, classes)),
         32 => each_kind!(tables, rounds::<C, 2>(tables, lanes, words, codes, classes)),
-        // Half a vector.
-        8 => super::avx2::decode(tables, count, lanes, words, codes, classes),
+        // One vector would wait for itself longer than two of half its length.
+        8 | 16 => super::avx2::decode(tables, count, lanes, words, codes, classes),
         _ => super::portable::decode(tables, count, lanes, words, codes, classes),
     }
 }
