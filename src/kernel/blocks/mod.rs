@@ -100,6 +100,10 @@ pub(crate) struct Integers {
     pub(crate) first: i32,
     pub(crate) last: i32,
     /// No value is farther out than these, under its scale, so that nothing is to be clamped.
+    #[cfg_attr(
+        not(all(feature = "simd", target_arch = "x86_64")),
+        expect(dead_code, reason = "portable loops clamp in passing")
+    )]
     pub(crate) within: bool,
 }
 
