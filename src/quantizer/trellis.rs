@@ -17,7 +17,7 @@ use crate::{
 /// half of the levels can follow each other, so that a step is worth twice its width in bits, and the cheapest path is found
 /// with Viterbi's algorithm (`width` is two steps): trellis-coded quantization.
 ///
-/// Bits are those of the codec behind it ([`Rates`]), if it tells; [`Coded`](crate::Coded) asks it. 8 states are within 0.08
+/// Bits are those of the codec behind it ([`Rates`](crate::Rates)), if it tells; [`Coded`](crate::Coded) asks it. 8 states are within 0.08
 /// bit per value of what is possible at all, 64 within 0.05; equal steps by themselves are within 0.25.
 ///
 /// Cost per value: to quantize about 3 additions and comparisons for each state, and memory for a bit of each; to restore
