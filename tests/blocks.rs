@@ -195,3 +195,23 @@ fn scales_in_two_levels_are_refused_without_blocks_too() {
         }
     }
 }
+
+#[test]
+fn values_half_a_step_beyond_full_integers_get_the_last() {
+    // The range of a grid without a mirror image ends half a step behind its last level, where ties go to the next one.
+    for scale_type in [ScaleType::F32, ScaleType::F16, ScaleType::Bf16, ScaleType::E8M0] {
+        for (grid, last) in [(Grid::I2, 1.0), (Grid::I4, 7.0), (Grid::I8, 127.0), (Grid::new(-6, 5).unwrap(), 5.0)] {
+            let blocks = Blocks::new(grid, 32).unwrap().scale_type(scale_type);
+            for place in [0, 1, 17, 31] {
+                let mut values = [0.0; 32];
+                values[place] = last + 0.5_f32;
+                let bytes = blocks.encode(&values).unwrap();
+                let restored: Vec<f32> = blocks.decode(&bytes, 32).unwrap();
+                values[place] = last;
+                // A scale of powers of two alone may be twice as large.
+                assert!((restored[place] - last).abs() <= 1.0, "{grid:?} {scale_type} {restored:?}");
+                assert!(restored.iter().enumerate().all(|(i, &x)| i == place || x == 0.0), "{grid:?} {restored:?}");
+            }
+        }
+    }
+}

@@ -22,7 +22,7 @@ pub(super) const MOST_SYMBOL: u32 = 1 << 24;
 /// Bits of the sum of frequencies.
 pub(super) const BITS: u32 = rans::BITS;
 pub(super) const MASK: u32 = (1 << BITS) - 1;
-/// More symbols of all tables, 16 bytes each, are not kept twice, and encoded one by one.
+/// More symbols of all tables, 12 bytes each, are not kept twice, and encoded one by one.
 const MOST_ENCODED: usize = 1 << 17;
 
 /// Tables for all sides of all classes.

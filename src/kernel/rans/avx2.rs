@@ -1,4 +1,4 @@
-//! Eight lanes in a vector, as many vectors in a round as there are lanes.
+//! Eight lanes in a vector, and as many vectors in a round as lanes need.
 //!
 //! No instruction expands words into the lanes that are short of one, so a table has a byte permutation for each mask of
 //! eight. Slots are loaded one by one, as gathers are slow on most machines.

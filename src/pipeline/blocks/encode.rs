@@ -110,7 +110,9 @@ impl<L: Levels> Blocks<L> {
         if let Some((mask, range)) = &plain
             && are_within(range, blocks::outward(last, *mask, largest, scales))
         {
-            return Ok((true, true));
+            // Full integers have half a step of range that is nearest to no level but the last, and ties to the next one.
+            let reached = self.levels.level(self.levels.level_count() - 1) >= last;
+            return Ok((true, reached));
         }
         let mut usable = true;
         for (i, (scale, values)) in scales.iter_mut().zip(values.chunks(self.block)).enumerate() {
