@@ -281,3 +281,42 @@ fn squares_are_those_of_the_statistics() {
     }
     assert!(squared_and_largest_error(&[1.0_f32], &[1.0_f32, 2.0]).is_err());
 }
+
+#[test]
+fn a_ratio_that_is_larger_by_a_bit_is_found() {
+    // Values that became 0 have a ratio of 1, in every block.
+    let x: Vec<f32> = (0..5000).map(|i| 1.0 + (i % 7) as f32).collect();
+    let mut y = vec![0.0; x.len()];
+    assert_eq!(ErrorStats::measure(&x, &y).unwrap().max_relative_error(), 1.0);
+    // A 1 that comes blocks later is exceeded by the last bit.
+    y[4060] = -f32::EPSILON * f32::EPSILON / 64.0;
+    assert_eq!(ErrorStats::measure(&x, &y).unwrap().max_relative_error(), 1.0_f64.next_up());
+    // With a ratio of many bits before.
+    y[100] = -1e-7;
+    y[4060] = -4e-7;
+    let expected = x.iter().zip(&y).map(|(&x, &y)| ((f64::from(y) - f64::from(x)) / f64::from(x)).abs());
+    let stats = ErrorStats::measure(&x, &y).unwrap();
+    assert_eq!(stats.max_relative_error(), expected.fold(0.0, f64::max));
+}
+
+#[test]
+fn moments_survive_a_first_pair_far_from_the_others() {
+    for first in [1e3_f32, -1e6, 1e9] {
+        let mut x: Vec<f32> = (0..3000).map(|i| ((i * 7919) % 1000) as f32 * 1e-3).collect();
+        let mut y: Vec<f32> = x.iter().map(|x| x * 1.01 + 0.002).collect();
+        (x[0], y[0], x[1024], y[2048]) = (first, first, first, -first);
+        let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+        let (x64, y64) = (wide(&x), wide(&y));
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let about = |a: &[f64], b: &[f64]| {
+            let (mean_a, mean_b) = (mean(a), mean(b));
+            a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum::<f64>()
+        };
+        let stats = ErrorStats::measure(&x, &y).unwrap();
+        let pearson = about(&x64, &y64) / (about(&x64, &x64) * about(&y64, &y64)).sqrt();
+        assert!((stats.pearson() - pearson).abs() < 1e-11, "{} {pearson}", stats.pearson());
+        let noise: f64 = x64.iter().zip(&y64).map(|(x, y)| (y - x) * (y - x)).sum();
+        let snr = 10.0 * (about(&x64, &x64) / noise).log10();
+        assert!((stats.snr_db() - snr).abs() < 1e-11, "{} {snr}", stats.snr_db());
+    }
+}

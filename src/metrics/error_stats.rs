@@ -15,10 +15,9 @@ pub(super) const BLOCK: usize = 1024;
 ///
 /// With `x` an original value, `y` its restored value and `d = y - x`, all sums are f64 over the `n` pairs in which
 /// both are finite; other pairs are counted and left out. The order of additions is fixed: of every 1024 pairs, finite
-/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. Moments are summed about the first
-/// pair of a block. So the same slices give the same
-/// bits on any machine, whatever their element. [`merge`](Self::merge) adds up parts, with the rounding of one more
-/// addition.
+/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. Moments are summed about the
+/// first pair of a block. So the same slices give the same bits on any machine, whatever their element.
+/// [`merge`](Self::merge) adds up parts, with the rounding of one more addition.
 ///
 /// Nothing here fails on degenerate data. A figure that has no value, such as any figure of no pairs, is NaN; ratios to
 /// an error of zero are infinite.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The sum of squared errors `Σ(y - x)²` and the largest absolute error `max |y - x|` of restored values against the
-/// original, where [`ErrorStats`](crate::ErrorStats) has more figures and takes about four times as long: for searches that
+/// original, where [`ErrorStats`](crate::ErrorStats) has more figures and takes three to six times as long: for searches that
 /// compare many candidates.
 ///
 /// Both slices have one length and are finite. Sums are f64, added in the order of `ErrorStats`, so that they are the same on

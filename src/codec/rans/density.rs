@@ -90,7 +90,7 @@ fn falling(x: f64) -> f64 {
     exp(-if x < 600.0 { x } else { 600.0 })
 }
 
-/// Less than half of the last bit of a sum, and no error of our functions makes more of it.
+/// Two of these are less than half of the last bit of a sum, and no error of our functions makes more of them.
 const VANISHING: f64 = 1.0 / (1_u64 << 56) as f64;
 
 /// A shape, summed up from its middle.
@@ -199,19 +199,21 @@ impl Cumulative {
         let mut frequencies = Vec::new();
         while from > lowest {
             let next = edge(from - 1);
-            if share(below - next) < 0.5 {
+            let share = share(below - next);
+            if share < 0.5 {
                 break;
             }
-            frequencies.push(frequency(share(below - next)));
+            frequencies.push(frequency(share));
             (from, below) = (from - 1, next);
         }
         frequencies.reverse();
         while to < end {
             let next = edge(to + 1);
-            if share(next - above) < 0.5 && to > middle {
+            let share = share(next - above);
+            if share < 0.5 && to > middle {
                 break;
             }
-            frequencies.push(frequency(share(next - above)));
+            frequencies.push(frequency(share));
             (to, above) = (to + 1, next);
         }
         let rest = ((WHOLE - share(above - below) + 0.5) as u32).max(1);

@@ -1,7 +1,7 @@
 //! Blocks of values, each under a scale of its own, and their codes of up to 8 bits.
 //!
 //! The law of one value is that of [`scale`](super::scale) without offsets: the level nearest to `x / scale`, and
-//! `level * scale` on the way back. Scales are [usable](is_usable), so that a product with the reciprocal can be mended to
+//! `level * scale` on the way back. Scales are [usable](USABLE), so that a product with the reciprocal can be mended to
 //! what the division gives.
 //!
 //! Loops are made twice: for blocks of 32 values, as most formats have them, with all lengths known, and for others.

@@ -240,19 +240,24 @@ fn look_up_within<const LEN: usize>(from: &[u32; LEN], index: __m256i) -> __m256
     load_u32x8(&found)
 }
 
+/// Numbers of entries, which there are in a table of so many.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn checked(number: __m256i, len: usize) -> [u32; WIDTH] {
+    let len = _mm256_set1_epi32(u32::try_from(len).unwrap_or(u32::MAX).cast_signed());
+    let beyond = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
+    assert!(_mm256_movemask_epi8(beyond) == 0, "no such entry");
+    let mut at = [0; WIDTH];
+    store_u32x8(&mut at, number);
+    at
+}
+
 /// Entries of a table, which has them.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn look_up(from: &[u32], index: __m256i) -> __m256i {
-    let len = _mm256_set1_epi32(u32::try_from(from.len()).unwrap_or(u32::MAX).cast_signed());
-    let beyond = _mm256_cmpeq_epi32(_mm256_max_epu32(index, len), index);
-    assert!(_mm256_movemask_epi8(beyond) == 0, "no such table");
-    let (mut at, mut found) = ([0; WIDTH], [0; WIDTH]);
-    store_u32x8(&mut at, index);
-    for (found, at) in found.iter_mut().zip(at) {
-        // SAFETY: all indices have been compared with the length.
-        *found = unsafe { *from.get_unchecked(at as usize) };
-    }
+    // SAFETY: all numbers have been compared with the length.
+    let found = checked(index, from.len()).map(|at| unsafe { *from.get_unchecked(at as usize) });
     load_u32x8(&found)
 }
 

@@ -12,8 +12,9 @@ use crate::{
 };
 use core::arch::x86_64::*;
 
-/// Lanes of a vector.
+/// Lanes of a vector, and vectors of a round.
 const WIDTH: usize = 16;
+const VECTORS: usize = LANES / WIDTH;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
 pub(super) fn decode<C: Code>(
@@ -24,17 +25,16 @@ pub(super) fn decode<C: Code>(
     codes: &mut [C],
     classes: &[u8],
 ) -> usize {
-    match count {
-        32 => each_kind!(tables, rounds::<C, 2>(tables, lanes, words, codes, classes)),
-        // One vector would wait for itself longer than two of half its length.
-        8 | 16 => super::avx2::decode(tables, count, lanes, words, codes, classes),
-        _ => super::portable::decode(tables, count, lanes, words, codes, classes),
+    // One vector would wait for itself longer than two of half its length.
+    if count < LANES {
+        return super::avx2::decode(tables, count, lanes, words, codes, classes);
     }
+    each_kind!(tables, rounds::<C>(tables, lanes, words, codes, classes))
 }
 
-/// Rounds of `VECTORS` vectors.
+/// Rounds of all lanes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
-fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
+fn rounds<C: Code, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
     tables: &Tables<'_, Narrow<'_>>,
     lanes: &mut Lanes,
     words: &mut Words<'_>,

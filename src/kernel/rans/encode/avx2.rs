@@ -5,10 +5,13 @@
 
 #![allow(unsafe_code)]
 
-use super::{Back, Encoding, LANES, Span, Symbol, WORD};
+use super::{Back, Encoding, LANES, Span, Symbol, WORD, each_kind};
 use crate::{
     code::Code,
-    kernel::x86::{load_u8x8, load_u8x16, load_u16x8, load_u32x4, load_u32x8, load_u64x4, store_u8x16, store_u32x8},
+    kernel::{
+        rans::avx2::checked,
+        x86::{load_u8x8, load_u8x16, load_u16x8, load_u32x4, load_u32x8, load_u64x4, store_u8x16, store_u32x8},
+    },
 };
 use core::arch::x86_64::*;
 
@@ -25,27 +28,10 @@ pub(super) fn encode<C: Code>(
     classes: &[u8],
 ) -> usize {
     match count {
-        8 => kind::<C, 1>(encoding, lanes, back, codes, classes),
-        16 => kind::<C, 2>(encoding, lanes, back, codes, classes),
-        32 => kind::<C, 4>(encoding, lanes, back, codes, classes),
+        8 => each_kind!(encoding, rounds::<C, 1>(encoding, lanes, back, codes, classes)),
+        16 => each_kind!(encoding, rounds::<C, 2>(encoding, lanes, back, codes, classes)),
+        32 => each_kind!(encoding, rounds::<C, 4>(encoding, lanes, back, codes, classes)),
         _ => super::portable::encode(encoding, count, lanes, back, codes, classes),
-    }
-}
-
-#[target_feature(enable = "avx2,popcnt")]
-#[inline]
-fn kind<C: Code, const VECTORS: usize>(
-    encoding: &Encoding<'_>,
-    lanes: &mut [u32; LANES],
-    back: &mut Back<'_>,
-    codes: &[C],
-    classes: &[u8],
-) -> usize {
-    match (encoding.classed, encoding.has_low_bits()) {
-        (false, false) => rounds::<C, VECTORS, false, false>(encoding, lanes, back, codes, classes),
-        (false, true) => rounds::<C, VECTORS, false, true>(encoding, lanes, back, codes, classes),
-        (true, false) => rounds::<C, VECTORS, true, false>(encoding, lanes, back, codes, classes),
-        (true, true) => rounds::<C, VECTORS, true, true>(encoding, lanes, back, codes, classes),
     }
 }
 
@@ -202,18 +188,6 @@ fn load_codes<C: Code>(codes: &[C; WIDTH]) -> __m256i {
         _ => bytemuck::cast_slice(codes).first_chunk().map(|codes| load_u32x8(codes)),
     }
     .unwrap_or(_mm256_setzero_si256())
-}
-
-/// Numbers of entries, which there are in a table of so many.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn checked(number: __m256i, len: usize) -> [u32; WIDTH] {
-    let len = _mm256_set1_epi32(u32::try_from(len).unwrap_or(u32::MAX).cast_signed());
-    let beyond = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
-    assert!(_mm256_movemask_epi8(beyond) == 0, "no such entry");
-    let mut at = [0; WIDTH];
-    store_u32x8(&mut at, number);
-    at
 }
 
 /// The spans of tables, which there are.

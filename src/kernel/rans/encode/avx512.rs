@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{Back, Encoding, LANES, Span, Symbol, WORD};
+use super::{Back, Encoding, LANES, Span, Symbol, WORD, each_kind};
 use crate::{
     code::Code,
     kernel::x86::{load_codes, load_u8x16, load_u8x32, load_u32x16, store_u8x64, store_u32x16},
@@ -24,28 +24,10 @@ pub(super) fn encode<C: Code>(
     classes: &[u8],
 ) -> usize {
     match count {
-        16 => kind::<C, 1>(encoding, lanes, back, codes, classes),
-        32 => kind::<C, 2>(encoding, lanes, back, codes, classes),
-        // Half a vector.
-        8 => super::avx2::encode(encoding, count, lanes, back, codes, classes),
-        _ => super::portable::encode(encoding, count, lanes, back, codes, classes),
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
-#[inline]
-fn kind<C: Code, const VECTORS: usize>(
-    encoding: &Encoding<'_>,
-    lanes: &mut [u32; LANES],
-    back: &mut Back<'_>,
-    codes: &[C],
-    classes: &[u8],
-) -> usize {
-    match (encoding.classed, encoding.has_low_bits()) {
-        (false, false) => rounds::<C, VECTORS, false, false>(encoding, lanes, back, codes, classes),
-        (false, true) => rounds::<C, VECTORS, false, true>(encoding, lanes, back, codes, classes),
-        (true, false) => rounds::<C, VECTORS, true, false>(encoding, lanes, back, codes, classes),
-        (true, true) => rounds::<C, VECTORS, true, true>(encoding, lanes, back, codes, classes),
+        16 => each_kind!(encoding, rounds::<C, 1>(encoding, lanes, back, codes, classes)),
+        32 => each_kind!(encoding, rounds::<C, 2>(encoding, lanes, back, codes, classes)),
+        // Half a vector, or less.
+        _ => super::avx2::encode(encoding, count, lanes, back, codes, classes),
     }
 }
 

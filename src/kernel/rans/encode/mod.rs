@@ -95,3 +95,19 @@ pub(crate) fn encode<C: Code>(
 ) -> usize {
     dispatch!(encode(encoding, count, lanes, back, codes, classes): avx512 avx2)
 }
+
+/// `each_kind!(encoding, function::<Types>(arguments))` calls a function for the kind of its tables: whether they have classes,
+/// and low bits.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+macro_rules! each_kind {
+    ($encoding:expr, $function:ident::<$($generic:tt),+> $arguments:tt) => {
+        match ($encoding.classed, $encoding.has_low_bits()) {
+            (false, false) => $function::<$($generic),+, false, false> $arguments,
+            (false, true) => $function::<$($generic),+, false, true> $arguments,
+            (true, false) => $function::<$($generic),+, true, false> $arguments,
+            (true, true) => $function::<$($generic),+, true, true> $arguments,
+        }
+    };
+}
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+use each_kind;
