@@ -1,6 +1,6 @@
 //! Integers with a zero point, as ONNX and torch have them.
 
-use super::{Grid, Levels, Quantizer, ScaleType, Scales, check_codes, pass_between, scaled::rounding_bound};
+use super::{Grid, Levels, Quantizer, ScaleType, Scales, check_codes, pass_between, rounding_bound};
 use crate::{
     code::Code,
     description::{Describe, Description, Restore, Stages},
