@@ -5,42 +5,40 @@
 
 #![allow(unsafe_code)]
 
-use super::{BITS, FIRST_BITS, LANES, LOW, Lanes, MASK, Narrow, Tables, WORD, Words, each_kind};
-use crate::{
-    code::Code,
-    kernel::x86::{load_u8x8, load_u8x16, load_u32x8, store_u8x8, store_u8x16, store_u32x8},
-};
+use super::{BITS, Codes, FIRST_BITS, LANES, LOW, Lanes, MASK, Narrow, Tables, WORD, Words, each_kind};
+use crate::kernel::x86::{load_u8x8, load_u8x16, load_u32x8, store_u8x8, store_u8x16, store_u8x32, store_u32x8};
 use core::arch::x86_64::*;
 
 /// Lanes of a vector.
 const WIDTH: usize = 8;
 
 #[target_feature(enable = "avx2,popcnt")]
-pub(super) fn decode<C: Code>(
+pub(super) fn decode(
     tables: &Tables<'_, Narrow<'_>>,
     count: usize,
     lanes: &mut Lanes,
     words: &mut Words<'_>,
-    codes: &mut [C],
+    codes: Codes<&mut [u8]>,
     classes: &[u8],
 ) -> usize {
     match count {
-        8 => each_kind!(tables, rounds::<C, 1>(tables, lanes, words, codes, classes)),
-        16 => each_kind!(tables, rounds::<C, 2>(tables, lanes, words, codes, classes)),
-        32 => each_kind!(tables, rounds::<C, 4>(tables, lanes, words, codes, classes)),
+        8 => each_kind!(tables, rounds[1](tables, lanes, words, codes, classes)),
+        16 => each_kind!(tables, rounds[2](tables, lanes, words, codes, classes)),
+        32 => each_kind!(tables, rounds[4](tables, lanes, words, codes, classes)),
         _ => super::portable::decode(tables, count, lanes, words, codes, classes),
     }
 }
 
 /// Rounds of `VECTORS` vectors, at most 4.
 #[target_feature(enable = "avx2,popcnt")]
-fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
+fn rounds<const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
     tables: &Tables<'_, Narrow<'_>>,
     lanes: &mut Lanes,
     words: &mut Words<'_>,
-    codes: &mut [C],
+    codes: Codes<&mut [u8]>,
     classes: &[u8],
 ) -> usize {
+    let Codes { bytes, size } = codes;
     let slots = tables.slots.0.as_flattened();
     let known = Known::new(tables);
     let load = |all: &[u32; LANES]| {
@@ -49,12 +47,13 @@ fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool,
         vectors
     };
     let (mut x, mut walk, mut at) = (load(&lanes.x), load(&lanes.walk), words.at);
+    let count = WIDTH * VECTORS;
     // Bytes that a round may need.
-    let most = 2 * WIDTH * VECTORS * if PLAIN { 1 } else { 2 };
+    let most = 2 * count * if PLAIN { 1 } else { 2 };
     let mut classes = classes.as_chunks::<WIDTH>().0.iter();
     let (zero, one) = (_mm256_setzero_si256(), _mm256_set1_epi32(1));
     let mut done = 0;
-    'rounds: for round in codes.chunks_exact_mut(WIDTH * VECTORS) {
+    'rounds: for round in bytes.chunks_exact_mut(count * size) {
         if words.bytes.len() - at < most {
             break;
         }
@@ -62,7 +61,8 @@ fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool,
         // A macro, so that vectors are indexed by constants and stay in registers.
         macro_rules! vectors {
             ($($v:literal)+) => {$( if $v < VECTORS {
-                let mut side = _mm256_and_si256(walk[$v], known.side_bits);
+                let (x, walk) = (x[$v], walk[$v]);
+                let mut side = _mm256_and_si256(walk, known.side_bits);
                 let (mut still, mut table) = (zero, zero);
                 if CLASSED {
                     let Some(classes) = classes.next() else { break 'rounds };
@@ -74,7 +74,7 @@ fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool,
                 if SIDES {
                     table = _mm256_or_si256(table, side);
                 }
-                let position = _mm256_and_si256(x[$v], known.mask);
+                let position = _mm256_and_si256(x, known.mask);
                 let index = _mm256_or_si256(_mm256_slli_epi32::<{ BITS as i32 }>(table), position);
                 // Tables of all sides and classes; those of one class are known to be there.
                 let slot = if CLASSED {
@@ -89,7 +89,7 @@ fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool,
                 let frequency = _mm256_and_si256(slot, known.mask);
                 let offset = _mm256_and_si256(_mm256_srli_epi32::<{ BITS as i32 }>(slot), known.mask);
                 least = _mm256_min_epi32(least, frequency);
-                let z = _mm256_mullo_epi32(frequency, _mm256_srli_epi32::<{ BITS as i32 }>(x[$v]));
+                let z = _mm256_mullo_epi32(frequency, _mm256_srli_epi32::<{ BITS as i32 }>(x));
                 let z = _mm256_add_epi32(z, offset);
                 let short = short(z);
                 // Room for a word.
@@ -117,15 +117,13 @@ fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool,
                 }
                 if SIDES {
                     let all = |bits| _mm256_sub_epi32(zero, _mm256_and_si256(bits, one));
-                    let next = _mm256_srli_epi32::<1>(walk[$v]);
-                    let next = _mm256_xor_si256(next, _mm256_and_si256(all(walk[$v]), known.taps.0));
+                    let next = _mm256_srli_epi32::<1>(walk);
+                    let next = _mm256_xor_si256(next, _mm256_and_si256(all(walk), known.taps.0));
                     let next = _mm256_xor_si256(next, _mm256_and_si256(all(symbol), known.taps.1));
-                    walked[$v] = if CLASSED { _mm256_blendv_epi8(next, walk[$v], still) } else { next };
+                    walked[$v] = if CLASSED { _mm256_blendv_epi8(next, walk, still) } else { next };
                     symbol = _mm256_or_si256(_mm256_sllv_epi32(symbol, known.side_bits), side);
                 }
-                if let Some(codes) = round.as_chunks_mut::<WIDTH>().0.get_mut($v) {
-                    store(codes, symbol);
-                }
+                store(&mut round[$v * WIDTH * size..], size, symbol);
             })+};
         }
         vectors!(0 1 2 3);
@@ -134,12 +132,10 @@ fn rounds<C: Code, const VECTORS: usize, const SIDES: bool, const CLASSED: bool,
             break;
         }
         (x, walk, at) = (y, walked, ahead);
-        done += WIDTH * VECTORS;
+        done += count;
     }
-    for v in 0..VECTORS {
-        store_u32x8(&mut lanes.x.as_chunks_mut::<WIDTH>().0[v], x[v]);
-        store_u32x8(&mut lanes.walk.as_chunks_mut::<WIDTH>().0[v], walk[v]);
-    }
+    lanes.x.as_chunks_mut::<WIDTH>().0.iter_mut().zip(x).for_each(|(lanes, x)| store_u32x8(lanes, x));
+    lanes.walk.as_chunks_mut::<WIDTH>().0.iter_mut().zip(walk).for_each(|(lanes, walk)| store_u32x8(lanes, walk));
     words.at = at;
     done
 }
@@ -261,28 +257,27 @@ fn look_up(from: &[u32], index: __m256i) -> __m256i {
     load_u32x8(&found)
 }
 
-/// The lowest bits of all lanes.
+/// The lowest bytes of all lanes.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn store<C: Code>(codes: &mut [C; WIDTH], vector: __m256i) {
-    let codes = codes.as_mut_slice();
-    match C::BITS {
-        8 => {
-            if let Some(codes) = bytemuck::cast_slice_mut(codes).first_chunk_mut() {
+fn store(to: &mut [u8], size: usize, vector: __m256i) {
+    match size {
+        1 => {
+            if let Some(to) = to.first_chunk_mut() {
                 let lowest = _mm256_shuffle_epi8(vector, _mm256_set1_epi32(0x0c08_0400));
                 let (front, back) = (_mm256_castsi256_si128(lowest), _mm256_extracti128_si256::<1>(lowest));
-                store_u8x8(codes, _mm_unpacklo_epi32(front, back));
+                store_u8x8(to, _mm_unpacklo_epi32(front, back));
             }
         }
-        16 => {
-            if let Some(codes) = bytemuck::cast_slice_mut(codes).first_chunk_mut() {
+        2 => {
+            if let Some(to) = to.first_chunk_mut() {
                 let lowest = _mm256_shuffle_epi8(vector, _mm256_set1_epi64x(0x0d0c_0908_0504_0100));
-                store_u8x16(codes, _mm256_castsi256_si128(_mm256_permute4x64_epi64::<0b1000>(lowest)));
+                store_u8x16(to, _mm256_castsi256_si128(_mm256_permute4x64_epi64::<0b1000>(lowest)));
             }
         }
         _ => {
-            if let Some(codes) = bytemuck::cast_slice_mut(codes).first_chunk_mut() {
-                store_u32x8(codes, vector);
+            if let Some(to) = to.first_chunk_mut() {
+                store_u8x32(to, vector);
             }
         }
     }

@@ -5,10 +5,9 @@
 
 #![allow(unsafe_code)]
 
-use super::{BITS, FIRST_BITS, LANES, LOW, Lanes, MASK, Narrow, Tables, WORD, Words, each_kind};
-use crate::{
-    code::Code,
-    kernel::x86::{load_u8x16, load_u8x32, load_u8x64, load_u32x16, store_u8x16, store_u16x16, store_u32x16},
+use super::{BITS, Codes, FIRST_BITS, LANES, LOW, Lanes, MASK, Narrow, Tables, WORD, Words, each_kind};
+use crate::kernel::x86::{
+    load_u8x16, load_u8x32, load_u8x64, load_u32x16, store_u8x16, store_u8x32, store_u8x64, store_u32x16,
 };
 use core::arch::x86_64::*;
 
@@ -17,30 +16,31 @@ const WIDTH: usize = 16;
 const VECTORS: usize = LANES / WIDTH;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
-pub(super) fn decode<C: Code>(
+pub(super) fn decode(
     tables: &Tables<'_, Narrow<'_>>,
     count: usize,
     lanes: &mut Lanes,
     words: &mut Words<'_>,
-    codes: &mut [C],
+    codes: Codes<&mut [u8]>,
     classes: &[u8],
 ) -> usize {
     // One vector would wait for itself longer than two of half its length.
     if count < LANES {
         return super::avx2::decode(tables, count, lanes, words, codes, classes);
     }
-    each_kind!(tables, rounds::<C>(tables, lanes, words, codes, classes))
+    each_kind!(tables, rounds[](tables, lanes, words, codes, classes))
 }
 
 /// Rounds of all lanes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
-fn rounds<C: Code, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
+fn rounds<const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
     tables: &Tables<'_, Narrow<'_>>,
     lanes: &mut Lanes,
     words: &mut Words<'_>,
-    codes: &mut [C],
+    codes: Codes<&mut [u8]>,
     classes: &[u8],
 ) -> usize {
+    let Codes { bytes, size } = codes;
     let slots = tables.slots.0.as_flattened();
     let known = Known::new(tables);
     let load = |all: &[u32; LANES]| {
@@ -53,12 +53,12 @@ fn rounds<C: Code, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
     let most = 2 * WIDTH * VECTORS * if PLAIN { 1 } else { 2 };
     let mut classes = classes.as_chunks::<WIDTH>().0.iter();
     let mut done = 0;
-    'rounds: for round in codes.chunks_exact_mut(WIDTH * VECTORS) {
+    'rounds: for round in bytes.chunks_exact_mut(LANES * size) {
         if words.bytes.len() - at < most {
             break;
         }
         let (mut y, mut walked, mut ahead, mut escaped) = (x, walk, at, 0);
-        for (v, codes) in round.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+        for (v, to) in halves(round).into_iter().enumerate() {
             let odd = _mm512_test_epi32_mask(walk[v], _mm512_set1_epi32(1));
             let (mut still, mut table) = (0, _mm512_setzero_si512());
             if CLASSED {
@@ -117,7 +117,7 @@ fn rounds<C: Code, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
                 walked[v] = if CLASSED { _mm512_mask_mov_epi32(next, still, walk[v]) } else { next };
                 symbol = _mm512_or_si512(_mm512_sllv_epi32(symbol, known.side_bits), side);
             }
-            store(codes, symbol);
+            store(to, size, symbol);
         }
         if escaped != 0 {
             break;
@@ -209,25 +209,31 @@ fn look_up(from: &[u32], index: __m512i) -> __m512i {
     load_u32x16(&found)
 }
 
-/// The lowest bits of all lanes, which have the others zero.
+/// A round for each of its vectors.
+#[inline(always)]
+fn halves(round: &mut [u8]) -> [&mut [u8]; VECTORS] {
+    let (front, back) = round.split_at_mut(round.len() / VECTORS);
+    [front, back]
+}
+
+/// The lowest bytes of all lanes.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn store<C: Code>(codes: &mut [C; WIDTH], vector: __m512i) {
-    let codes = codes.as_mut_slice();
-    match C::BITS {
-        8 => {
-            if let Some(codes) = bytemuck::cast_slice_mut(codes).first_chunk_mut() {
-                store_u8x16(codes, _mm512_cvtepi32_epi8(vector));
+fn store(to: &mut [u8], size: usize, vector: __m512i) {
+    match size {
+        1 => {
+            if let Some(to) = to.first_chunk_mut() {
+                store_u8x16(to, _mm512_cvtepi32_epi8(vector));
             }
         }
-        16 => {
-            if let Some(codes) = bytemuck::cast_slice_mut(codes).first_chunk_mut() {
-                store_u16x16(codes, _mm512_cvtepi32_epi16(vector));
+        2 => {
+            if let Some(to) = to.first_chunk_mut() {
+                store_u8x32(to, _mm512_cvtepi32_epi16(vector));
             }
         }
         _ => {
-            if let Some(codes) = bytemuck::cast_slice_mut(codes).first_chunk_mut() {
-                store_u32x16(codes, vector);
+            if let Some(to) = to.first_chunk_mut() {
+                store_u8x64(to, vector);
             }
         }
     }

@@ -12,6 +12,7 @@ mod portable;
 
 use super::level::dispatch;
 use crate::code::Code;
+use core::mem::size_of;
 
 /// The most lanes.
 pub(crate) const LANES: usize = 32;
@@ -128,6 +129,26 @@ pub(crate) struct Lanes {
     pub(crate) walk: [u32; LANES],
 }
 
+/// Codes of any type: kernels are large, and one serves all types.
+#[derive(Clone, Copy)]
+pub(crate) struct Codes<B> {
+    bytes: B,
+    /// Bytes of a code.
+    size: usize,
+}
+
+impl<'a> Codes<&'a mut [u8]> {
+    fn new<C: Code>(codes: &'a mut [C]) -> Self {
+        Self { bytes: bytemuck::cast_slice_mut(codes), size: size_of::<C>() }
+    }
+}
+
+impl<'a> Codes<&'a [u8]> {
+    fn new<C: Code>(codes: &'a [C]) -> Self {
+        Self { bytes: bytemuck::cast_slice(codes), size: size_of::<C>() }
+    }
+}
+
 /// The words of a stream, and where the next one is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Words<'a> {
@@ -145,6 +166,7 @@ pub(crate) fn decode<C: Code>(
     codes: &mut [C],
     classes: &[u8],
 ) -> usize {
+    let codes = Codes::<&mut [u8]>::new(codes);
     dispatch!(decode(tables, count, lanes, words, codes, classes): avx512 avx2)
 }
 
@@ -157,20 +179,20 @@ pub(crate) fn decode_wide<C: Code>(
     codes: &mut [C],
     classes: &[u8],
 ) -> usize {
-    portable::decode(tables, count, lanes, words, codes, classes)
+    portable::decode(tables, count, lanes, words, Codes::<&mut [u8]>::new(codes), classes)
 }
 
-/// `each_kind!(tables, function::<Types>(arguments))` calls a function for the kind of its tables: whether they have sides and
-/// classes, and are plain.
+/// `each_kind!(tables, function[Types](arguments))` calls `function::<Types, SIDES, CLASSED, PLAIN>` for the kind of its tables:
+/// whether they have sides and classes, and are plain.
 macro_rules! each_kind {
-    ($tables:expr, $function:ident::<$($generic:tt),+> $arguments:tt) => {
+    ($tables:expr, $function:ident [$($generic:tt),*] $arguments:tt) => {
         match ($tables.side_bits > 0, $tables.classed, $tables.plain) {
-            (false, false, true) => $function::<$($generic),+, false, false, true> $arguments,
-            (false, false, false) => $function::<$($generic),+, false, false, false> $arguments,
-            (true, false, true) => $function::<$($generic),+, true, false, true> $arguments,
-            (true, false, false) => $function::<$($generic),+, true, false, false> $arguments,
-            (_, true, true) => $function::<$($generic),+, true, true, true> $arguments,
-            (_, true, false) => $function::<$($generic),+, true, true, false> $arguments,
+            (false, false, true) => $function::<$($generic,)* false, false, true> $arguments,
+            (false, false, false) => $function::<$($generic,)* false, false, false> $arguments,
+            (true, false, true) => $function::<$($generic,)* true, false, true> $arguments,
+            (true, false, false) => $function::<$($generic,)* true, false, false> $arguments,
+            (_, true, true) => $function::<$($generic,)* true, true, true> $arguments,
+            (_, true, false) => $function::<$($generic,)* true, true, false> $arguments,
         }
     };
 }

@@ -1,55 +1,60 @@
 //! Lane by lane, without branches.
 
-use super::{FIRST_BITS, LANES, LOW, Lanes, Slots, Tables, WORD, Words, each_kind};
-use crate::code::Code;
+use super::{Codes, FIRST_BITS, LANES, LOW, Lanes, Slots, Tables, WORD, Words, each_kind};
 
-pub(super) fn decode<S: Slots, C: Code>(
+pub(super) fn decode<S: Slots>(
     tables: &Tables<'_, S>,
     count: usize,
     lanes: &mut Lanes,
     words: &mut Words<'_>,
-    codes: &mut [C],
+    codes: Codes<&mut [u8]>,
     classes: &[u8],
 ) -> usize {
     match count {
-        1 => each_kind!(tables, rounds::<S, C, 1>(tables, lanes, words, codes, classes)),
-        2 => each_kind!(tables, rounds::<S, C, 2>(tables, lanes, words, codes, classes)),
-        4 => each_kind!(tables, rounds::<S, C, 4>(tables, lanes, words, codes, classes)),
-        8 => each_kind!(tables, rounds::<S, C, 8>(tables, lanes, words, codes, classes)),
-        16 => each_kind!(tables, rounds::<S, C, 16>(tables, lanes, words, codes, classes)),
-        _ => each_kind!(tables, rounds::<S, C, 32>(tables, lanes, words, codes, classes)),
+        2 => each_kind!(tables, rounds[S, 2](tables, count, lanes, words, codes, classes)),
+        4 => each_kind!(tables, rounds[S, 4](tables, count, lanes, words, codes, classes)),
+        _ => each_kind!(tables, rounds[S, LANES](tables, count, lanes, words, codes, classes)),
     }
 }
 
-fn rounds<S: Slots, C: Code, const WIDTH: usize, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
+/// Rounds of `MOST` lanes, which are few and whose states stay in registers, or with the most of any number of lanes.
+fn rounds<S: Slots, const MOST: usize, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
     tables: &Tables<'_, S>,
+    count: usize,
     lanes: &mut Lanes,
     words: &mut Words<'_>,
-    codes: &mut [C],
+    codes: Codes<&mut [u8]>,
     classes: &[u8],
 ) -> usize {
+    let Codes { bytes, size } = codes;
     let bits = tables.slots.bits();
     let side_bits = if SIDES { tables.side_bits } else { 0 };
-    let first = |all: &[u32; LANES]| -> [u32; WIDTH] { core::array::from_fn(|lane| all[lane]) };
-    let (mut x, mut walk, mut at) = (first(&lanes.x), first(&lanes.walk), words.at);
+    let count = if MOST < LANES { MOST } else { count.min(LANES) };
+    let first = |all: &[u32; LANES]| all.first_chunk::<MOST>().copied().unwrap_or([0; MOST]);
+    let mut now = [first(&lanes.x), first(&lanes.walk)];
+    let mut next = now;
+    // Nothing is lost if a round cannot be decoded: states are left where they are until it has been.
+    let (mut now, mut next) = (&mut now, &mut next);
+    let mut decoded = [0; MOST];
+    let mut at = words.at;
     // Words that each lane may need.
-    let most = 2 * WIDTH * if PLAIN { 1 } else { 2 };
-    let mut classes = classes.as_chunks::<WIDTH>().0.iter();
+    let most = 2 * count * if PLAIN { 1 } else { 2 };
     let mut done = 0;
-    for round in codes.as_chunks_mut::<WIDTH>().0 {
+    for round in bytes.chunks_exact_mut(count * size) {
         if words.bytes.len() - at < most {
             break;
         }
-        let classes = if CLASSED { classes.next() } else { None };
-        let (mut y, mut walked, mut ahead, mut escaped) = (x, walk, at, false);
-        for lane in 0..WIDTH {
-            let class = classes.map_or(0, |classes| u32::from(classes[lane]));
+        let classes = if CLASSED { &classes[done..done + count] } else { &[] };
+        let (mut ahead, mut escaped) = (at, false);
+        for lane in 0..count {
+            let [x, walk] = [now[0][lane], now[1][lane]];
+            let class = if CLASSED { u32::from(classes[lane]) } else { 0 };
             let still = CLASSED && class < tables.idle;
-            let side = if SIDES && !still { walk[lane] & side_bits } else { 0 };
-            let table = (if CLASSED { class << side_bits } else { 0 } + side) as usize;
-            let slot = tables.slots.slot(table, x[lane] & ((1 << bits) - 1));
+            let side = if SIDES && !still { walk & side_bits } else { 0 };
+            let table = ((class << side_bits) + side) as usize;
+            let slot = tables.slots.slot(table, x & ((1 << bits) - 1));
             escaped |= slot.frequency == 0;
-            let mut z = u32::from(slot.frequency) * (x[lane] >> bits) + u32::from(slot.offset);
+            let mut z = u32::from(slot.frequency) * (x >> bits) + u32::from(slot.offset);
             let mut refill = |z: u32| {
                 let word = u32::from(u16::from_le_bytes([words.bytes[ahead], words.bytes[ahead + 1]]));
                 let short = z < LOW;
@@ -64,22 +69,38 @@ fn rounds<S: Slots, C: Code, const WIDTH: usize, const SIDES: bool, const CLASSE
                 symbol = (symbol + first) << low | z & ((1 << low) - 1);
                 z = refill(z >> low);
             }
-            y[lane] = z;
-            if SIDES && !still {
+            next[0][lane] = z;
+            if SIDES {
                 let (h0, h1) = tables.taps;
-                walked[lane] =
-                    (walk[lane] >> 1) ^ ((walk[lane] & 1).wrapping_neg() & h0) ^ ((symbol & 1).wrapping_neg() & h1);
+                let moved = (walk >> 1) ^ ((walk & 1).wrapping_neg() & h0) ^ ((symbol & 1).wrapping_neg() & h1);
+                next[1][lane] = if still { walk } else { moved };
             }
-            round[lane] = C::from_u32(symbol << side_bits | side);
+            decoded[lane] = symbol << side_bits | side;
         }
         if escaped {
             break;
         }
-        (x, walk, at) = (y, walked, ahead);
-        done += WIDTH;
+        match size {
+            1 => round.iter_mut().zip(&decoded).for_each(|(code, &symbol)| *code = symbol as u8),
+            2 => {
+                let round = round.as_chunks_mut::<2>().0;
+                round.iter_mut().zip(&decoded).for_each(|(code, &symbol)| *code = (symbol as u16).to_ne_bytes());
+            }
+            _ => {
+                let round = round.as_chunks_mut::<4>().0;
+                round.iter_mut().zip(&decoded).for_each(|(code, &symbol)| *code = symbol.to_ne_bytes());
+            }
+        }
+        if MOST < LANES {
+            *now = *next;
+        } else {
+            core::mem::swap(&mut now, &mut next);
+        }
+        at = ahead;
+        done += count;
     }
-    lanes.x[..WIDTH].copy_from_slice(&x);
-    lanes.walk[..WIDTH].copy_from_slice(&walk);
+    lanes.x[..MOST].copy_from_slice(&now[0]);
+    lanes.walk[..MOST].copy_from_slice(&now[1]);
     words.at = at;
     done
 }

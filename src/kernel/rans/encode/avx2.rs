@@ -5,13 +5,10 @@
 
 #![allow(unsafe_code)]
 
-use super::{Back, Encoding, LANES, Span, Symbol, WORD, each_kind};
-use crate::{
-    code::Code,
-    kernel::{
-        rans::avx2::checked,
-        x86::{load_u8x8, load_u8x16, load_u16x8, load_u32x4, load_u32x8, load_u64x4, store_u8x16, store_u32x8},
-    },
+use super::{Back, Codes, Encoding, LANES, Span, Symbol, WORD, each_kind};
+use crate::kernel::{
+    rans::avx2::checked,
+    x86::{load_u8x8, load_u8x16, load_u8x32, load_u32x4, load_u32x8, load_u64x4, store_u8x16, store_u32x8},
 };
 use core::arch::x86_64::*;
 
@@ -19,120 +16,112 @@ use core::arch::x86_64::*;
 const WIDTH: usize = 8;
 
 #[target_feature(enable = "avx2,popcnt")]
-pub(super) fn encode<C: Code>(
+pub(super) fn encode(
     encoding: &Encoding<'_>,
     count: usize,
     lanes: &mut [u32; LANES],
     back: &mut Back<'_>,
-    codes: &[C],
+    codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
-    match count {
-        8 => each_kind!(encoding, rounds::<C, 1>(encoding, lanes, back, codes, classes)),
-        16 => each_kind!(encoding, rounds::<C, 2>(encoding, lanes, back, codes, classes)),
-        32 => each_kind!(encoding, rounds::<C, 4>(encoding, lanes, back, codes, classes)),
-        _ => super::portable::encode(encoding, count, lanes, back, codes, classes),
+    if count < WIDTH {
+        return super::portable::encode(encoding, count, lanes, back, codes, classes);
     }
+    each_kind!(encoding, rounds[](encoding, count / WIDTH, lanes, back, codes, classes))
 }
 
-/// Rounds of `VECTORS` vectors, at most 4.
+/// Rounds of so many vectors, at most 4.
 #[target_feature(enable = "avx2,popcnt")]
-fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bool>(
+fn rounds<const CONTEXTS: bool, const LOW_BITS: bool>(
     encoding: &Encoding<'_>,
+    vectors: usize,
     lanes: &mut [u32; LANES],
     back: &mut Back<'_>,
-    codes: &[C],
+    codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
     let all = |x: u32| _mm256_set1_epi32(x.cast_signed());
-    let ends = encoding.spans.first().zip(encoding.spans.get(encoding.side_bits as usize));
-    let Some((even, odd)) = ends.filter(|_| !encoding.symbols.is_empty()) else { return 0 };
-    let (even, odd) = (even.map(all), odd.map(all));
+    let Some(only) = encoding.spans.first().filter(|_| !encoding.symbols.is_empty()) else { return 0 };
+    let only = only.map(all);
     let (bits, side_bits) = (all(encoding.bits), all(encoding.side_bits));
     let (whole, rest_bits) = (all(1 << encoding.bits), all(u32::BITS - encoding.bits));
     let (zero, word_bits) = (_mm256_setzero_si256(), all(WORD));
     let mut x = [zero; LANES / WIDTH];
     x.iter_mut().zip(lanes.as_chunks::<WIDTH>().0).for_each(|(x, lanes)| *x = load_u32x8(lanes));
     // Bytes that a round may need.
-    let most = 2 * WIDTH * VECTORS * if LOW_BITS { 2 } else { 1 };
+    let most = 2 * WIDTH * vectors * if LOW_BITS { 2 } else { 1 };
     let mut classes = classes.as_chunks::<WIDTH>().0.iter().rev();
     let mut done = 0;
-    'rounds: for round in codes.chunks_exact(WIDTH * VECTORS).rev() {
+    'rounds: for round in codes.bytes.chunks_exact(WIDTH * vectors * codes.size).rev() {
         let (mut y, mut ahead, mut least) = (x, back.at, whole);
         if ahead < most {
             break;
         }
-        // A macro, so that vectors are indexed by constants and stay in registers.
-        macro_rules! vectors {
-            ($($v:literal)+) => {$( if $v < VECTORS {
-                let Some(codes) = round.as_chunks::<WIDTH>().0.get($v) else { break 'rounds };
-                let code = load_codes(codes);
-                let side = _mm256_and_si256(code, side_bits);
-                let [base, first, len, low] = if CLASSED {
+        for (v, y) in y[..vectors].iter_mut().enumerate().rev() {
+            let Some(code) = load(&round[v * WIDTH * codes.size..], codes.size) else { break 'rounds };
+            let (mut span, mut symbol) = (only, code);
+            if CONTEXTS {
+                let mut table = _mm256_and_si256(code, side_bits);
+                if encoding.classed {
                     let Some(classes) = classes.next() else { break 'rounds };
                     let class = _mm256_cvtepu8_epi32(load_u8x8(classes));
-                    spans(encoding.spans, _mm256_or_si256(_mm256_sllv_epi32(class, side_bits), side))
-                } else if encoding.side_bits == 0 {
-                    even
-                } else {
-                    let is_even = _mm256_cmpeq_epi32(side, zero);
-                    let span = |word: usize| _mm256_blendv_epi8(odd[word], even[word], is_even);
-                    [span(0), span(1), span(2), span(3)]
-                };
-                let symbol = _mm256_srlv_epi32(code, side_bits);
-                let number = _mm256_sub_epi32(if LOW_BITS { _mm256_srlv_epi32(symbol, low) } else { symbol }, first);
-                let unknown = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
-                let number = _mm256_andnot_si256(unknown, _mm256_add_epi32(base, number));
-                let (reciprocal, range) = look_up(encoding.symbols, number);
-                let frequency = _mm256_srli_epi32::<16>(range);
-                least = _mm256_min_epi32(least, _mm256_andnot_si256(unknown, frequency));
-                let mut z = y[$v];
-                let mut raw_word = None;
-                if LOW_BITS {
-                    let over = _mm256_srlv_epi32(z, _mm256_sub_epi32(all(u32::BITS), low));
-                    let fits = _mm256_cmpeq_epi32(over, zero);
-                    raw_word = Some((_mm256_slli_epi32::<{ WORD as i32 }>(z), fits));
-                    z = _mm256_srlv_epi32(z, _mm256_andnot_si256(fits, word_bits));
-                    let raw = _mm256_andnot_si256(_mm256_sllv_epi32(all(u32::MAX), low), symbol);
-                    z = _mm256_or_si256(_mm256_sllv_epi32(z, low), raw);
+                    table = _mm256_or_si256(_mm256_sllv_epi32(class, side_bits), table);
                 }
-                let fits = _mm256_cmpgt_epi32(frequency, _mm256_srlv_epi32(z, rest_bits));
-                if let Some((raw_word, raw_fits)) = raw_word {
-                    // What is read last is written first: words that are read before others have the lower halves.
-                    let words = _mm256_blend_epi16::<0xaa>(z, raw_word);
-                    let fit = _mm256_packs_epi16(_mm256_blend_epi16::<0xaa>(fits, raw_fits), zero);
-                    let take = !_mm256_movemask_epi8(fit);
-                    let (front, behind) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-                    let is_room = write(back, &mut ahead, (take >> 16) as u8, behind)
-                        && write(back, &mut ahead, take as u8, front);
-                    if !is_room {
-                        break 'rounds;
-                    }
-                } else {
-                    let words = _mm256_blend_epi16::<0xaa>(z, zero);
-                    let (front, behind) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
-                    let take = !_mm256_movemask_ps(_mm256_castsi256_ps(fits));
-                    if !write(back, &mut ahead, take as u8, _mm_packus_epi32(front, behind)) {
-                        break 'rounds;
-                    }
-                }
+                span = spans(encoding.spans, table);
+                symbol = _mm256_srlv_epi32(code, side_bits);
+            }
+            let [base, first, len, low] = span;
+            let number = _mm256_sub_epi32(if LOW_BITS { _mm256_srlv_epi32(symbol, low) } else { symbol }, first);
+            let unknown = _mm256_cmpeq_epi32(_mm256_max_epu32(number, len), number);
+            let number = _mm256_andnot_si256(unknown, _mm256_add_epi32(base, number));
+            let (reciprocal, range) = look_up(encoding.symbols, number);
+            let frequency = _mm256_srli_epi32::<16>(range);
+            least = _mm256_min_epi32(least, _mm256_andnot_si256(unknown, frequency));
+            let mut z = *y;
+            let mut raw_word = None;
+            if LOW_BITS {
+                let over = _mm256_srlv_epi32(z, _mm256_sub_epi32(all(u32::BITS), low));
+                let fits = _mm256_cmpeq_epi32(over, zero);
+                raw_word = Some((_mm256_slli_epi32::<{ WORD as i32 }>(z), fits));
                 z = _mm256_srlv_epi32(z, _mm256_andnot_si256(fits, word_bits));
-                // The quotient or one less: the reciprocal is at most 1 too small, and z is below 2^32.
-                let quotient = upper_product(z, reciprocal);
-                let rest = _mm256_sub_epi32(z, _mm256_mullo_epi32(quotient, frequency));
-                let is_rest = _mm256_cmpgt_epi32(frequency, rest);
-                let put = _mm256_add_epi32(rest, _mm256_blend_epi16::<0xaa>(range, zero));
-                let put = _mm256_add_epi32(put, _mm256_sllv_epi32(quotient, bits));
-                y[$v] = _mm256_add_epi32(put, _mm256_andnot_si256(is_rest, _mm256_sub_epi32(whole, frequency)));
-            })+};
+                let raw = _mm256_andnot_si256(_mm256_sllv_epi32(all(u32::MAX), low), symbol);
+                z = _mm256_or_si256(_mm256_sllv_epi32(z, low), raw);
+            }
+            let fits = _mm256_cmpgt_epi32(frequency, _mm256_srlv_epi32(z, rest_bits));
+            if let Some((raw_word, raw_fits)) = raw_word {
+                // What is read last is written first: words that are read before others have the lower halves.
+                let words = _mm256_blend_epi16::<0xaa>(z, raw_word);
+                let fit = _mm256_packs_epi16(_mm256_blend_epi16::<0xaa>(fits, raw_fits), zero);
+                let take = !_mm256_movemask_epi8(fit);
+                let (front, behind) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                let is_room =
+                    write(back, &mut ahead, (take >> 16) as u8, behind) && write(back, &mut ahead, take as u8, front);
+                if !is_room {
+                    break 'rounds;
+                }
+            } else {
+                let words = _mm256_blend_epi16::<0xaa>(z, zero);
+                let (front, behind) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                let take = !_mm256_movemask_ps(_mm256_castsi256_ps(fits));
+                if !write(back, &mut ahead, take as u8, _mm_packus_epi32(front, behind)) {
+                    break 'rounds;
+                }
+            }
+            z = _mm256_srlv_epi32(z, _mm256_andnot_si256(fits, word_bits));
+            // The quotient or one less: the reciprocal is at most 1 too small, and z is below 2^32.
+            let quotient = upper_product(z, reciprocal);
+            let rest = _mm256_sub_epi32(z, _mm256_mullo_epi32(quotient, frequency));
+            let is_rest = _mm256_cmpgt_epi32(frequency, rest);
+            let put = _mm256_add_epi32(rest, _mm256_blend_epi16::<0xaa>(range, zero));
+            let put = _mm256_add_epi32(put, _mm256_sllv_epi32(quotient, bits));
+            *y = _mm256_add_epi32(put, _mm256_andnot_si256(is_rest, _mm256_sub_epi32(whole, frequency)));
         }
-        vectors!(3 2 1 0);
         // What has to be escaped has a frequency of 0.
         if _mm256_movemask_epi8(_mm256_cmpeq_epi32(least, zero)) != 0 {
             break;
         }
         (x, back.at) = (y, ahead);
-        done += WIDTH * VECTORS;
+        done += WIDTH * vectors;
     }
     for (lanes, x) in lanes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(x) {
         store_u32x8(lanes, x);
@@ -178,16 +167,15 @@ fn upper_product(x: __m256i, y: __m256i) -> __m256i {
     _mm256_blend_epi32::<0b1010_1010>(even, odd)
 }
 
+/// Codes of so many bytes.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn load_codes<C: Code>(codes: &[C; WIDTH]) -> __m256i {
-    let codes = codes.as_slice();
-    match C::BITS {
-        8 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm256_cvtepu8_epi32(load_u8x8(codes))),
-        16 => bytemuck::cast_slice(codes).first_chunk().map(|codes| _mm256_cvtepu16_epi32(load_u16x8(codes))),
-        _ => bytemuck::cast_slice(codes).first_chunk().map(|codes| load_u32x8(codes)),
+fn load(from: &[u8], size: usize) -> Option<__m256i> {
+    match size {
+        1 => from.first_chunk().map(|from| _mm256_cvtepu8_epi32(load_u8x8(from))),
+        2 => from.first_chunk().map(|from| _mm256_cvtepu16_epi32(load_u8x16(from))),
+        _ => from.first_chunk().map(|from| load_u8x32(from)),
     }
-    .unwrap_or(_mm256_setzero_si256())
 }
 
 /// The spans of tables, which there are.

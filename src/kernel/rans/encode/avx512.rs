@@ -2,11 +2,8 @@
 
 #![allow(unsafe_code)]
 
-use super::{Back, Encoding, LANES, Span, Symbol, WORD, each_kind};
-use crate::{
-    code::Code,
-    kernel::x86::{load_codes, load_u8x16, load_u8x32, load_u32x16, store_u8x64, store_u32x16},
-};
+use super::{Back, Codes, Encoding, LANES, Span, Symbol, WORD, each_kind};
+use crate::kernel::x86::{load_u8x16, load_u8x32, load_u8x64, load_u32x16, store_u8x64, store_u32x16};
 use core::arch::x86_64::*;
 
 /// Lanes of a vector.
@@ -15,37 +12,34 @@ const WIDTH: usize = 16;
 const WINDOW: usize = 64;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
-pub(super) fn encode<C: Code>(
+pub(super) fn encode(
     encoding: &Encoding<'_>,
     count: usize,
     lanes: &mut [u32; LANES],
     back: &mut Back<'_>,
-    codes: &[C],
+    codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
     match count {
-        16 => each_kind!(encoding, rounds::<C, 1>(encoding, lanes, back, codes, classes)),
-        32 => each_kind!(encoding, rounds::<C, 2>(encoding, lanes, back, codes, classes)),
+        16 => each_kind!(encoding, rounds[1](encoding, lanes, back, codes, classes)),
+        32 => each_kind!(encoding, rounds[2](encoding, lanes, back, codes, classes)),
         // Half a vector, or less.
         _ => super::avx2::encode(encoding, count, lanes, back, codes, classes),
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
-fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bool>(
+fn rounds<const VECTORS: usize, const CONTEXTS: bool, const LOW_BITS: bool>(
     encoding: &Encoding<'_>,
     lanes: &mut [u32; LANES],
     back: &mut Back<'_>,
-    codes: &[C],
+    codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
     let all = |x: u32| _mm512_set1_epi32(x.cast_signed());
-    let ends = encoding.spans.first().zip(encoding.spans.get(encoding.side_bits as usize));
-    let Some((even, odd)) = ends.filter(|_| !encoding.symbols.is_empty()) else { return 0 };
-    let mut sides = [_mm512_setzero_si512(); 8];
-    for (side, &word) in sides.iter_mut().zip(even.iter().chain(odd)) {
-        *side = all(word);
-    }
+    let Some(first) = encoding.spans.first().filter(|_| !encoding.symbols.is_empty()) else { return 0 };
+    let mut only = [_mm512_setzero_si512(); 4];
+    only.iter_mut().zip(first).for_each(|(only, &word)| *only = all(word));
     let (bits, side_bits) = (all(encoding.bits), all(encoding.side_bits));
     let (whole, rest_bits) = (all(1 << encoding.bits), all(u32::BITS - encoding.bits));
     // A little less than 1, so that quotients are never too large.
@@ -55,28 +49,25 @@ fn rounds<C: Code, const VECTORS: usize, const CLASSED: bool, const LOW_BITS: bo
     x.iter_mut().zip(lanes.as_chunks::<WIDTH>().0).for_each(|(x, lanes)| *x = load_u32x16(lanes));
     let mut classes = classes.as_chunks::<WIDTH>().0.iter().rev();
     let mut done = 0;
-    'rounds: for round in codes.chunks_exact(WIDTH * VECTORS).rev() {
+    'rounds: for round in codes.bytes.chunks_exact(WIDTH * VECTORS * codes.size).rev() {
         let (mut y, mut ahead, mut escaped) = (x, back.at, 0);
         if ahead < WINDOW * VECTORS {
             break;
         }
-        for (v, codes) in round.as_chunks::<WIDTH>().0.iter().enumerate().rev() {
-            let code = load_codes(codes);
-            let side = _mm512_and_si512(code, side_bits);
-            let mut span = [_mm512_setzero_si512(); 4];
-            if CLASSED {
-                let Some(classes) = classes.next() else { break 'rounds };
-                let class = _mm512_cvtepu8_epi32(load_u8x16(classes));
-                let table = _mm512_or_si512(_mm512_sllv_epi32(class, side_bits), side);
-                span = spans(encoding.spans, table);
-            } else {
-                let odd = _mm512_test_epi32_mask(side, side);
-                for (word, span) in span.iter_mut().enumerate() {
-                    *span = _mm512_mask_mov_epi32(sides[word], odd, sides[word + 4]);
+        for v in (0..VECTORS).rev() {
+            let Some(code) = load(&round[v * WIDTH * codes.size..], codes.size) else { break 'rounds };
+            let (mut span, mut symbol) = (only, code);
+            if CONTEXTS {
+                let mut table = _mm512_and_si512(code, side_bits);
+                if encoding.classed {
+                    let Some(classes) = classes.next() else { break 'rounds };
+                    let class = _mm512_cvtepu8_epi32(load_u8x16(classes));
+                    table = _mm512_or_si512(_mm512_sllv_epi32(class, side_bits), table);
                 }
+                span = spans(encoding.spans, table);
+                symbol = _mm512_srlv_epi32(code, side_bits);
             }
             let [base, first, len, low] = span;
-            let symbol = _mm512_srlv_epi32(code, side_bits);
             let high = if LOW_BITS { _mm512_srlv_epi32(symbol, low) } else { symbol };
             let number = _mm512_sub_epi32(high, first);
             let known = _mm512_cmplt_epu32_mask(number, len);
@@ -159,4 +150,15 @@ fn ranges(from: &[Symbol], number: __m512i) -> __m512i {
         *found = unsafe { from.get_unchecked(at as usize) }.range;
     }
     load_u32x16(&found)
+}
+
+/// Codes of so many bytes.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn load(from: &[u8], size: usize) -> Option<__m512i> {
+    match size {
+        1 => from.first_chunk().map(|from| _mm512_cvtepu8_epi32(load_u8x16(from))),
+        2 => from.first_chunk().map(|from| _mm512_cvtepu16_epi32(load_u8x32(from))),
+        _ => from.first_chunk().map(|from| load_u8x64(from)),
+    }
 }

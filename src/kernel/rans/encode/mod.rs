@@ -6,7 +6,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use super::{LANES, WORD};
+use super::{Codes, LANES, WORD};
 use crate::{code::Code, kernel::level::dispatch};
 
 /// How a symbol is encoded: as `x / frequency * 2^bits + x % frequency + first`, without the division.
@@ -93,21 +93,20 @@ pub(crate) fn encode<C: Code>(
     codes: &[C],
     classes: &[u8],
 ) -> usize {
+    let codes = Codes::<&[u8]>::new(codes);
     dispatch!(encode(encoding, count, lanes, back, codes, classes): avx512 avx2)
 }
 
-/// `each_kind!(encoding, function::<Types>(arguments))` calls a function for the kind of its tables: whether they have classes,
-/// and low bits.
-#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+/// `each_kind!(encoding, function[Types](arguments))` calls `function::<Types, CONTEXTS, LOW_BITS>` for the kind of its tables:
+/// whether there are many, and whether they have low bits.
 macro_rules! each_kind {
-    ($encoding:expr, $function:ident::<$($generic:tt),+> $arguments:tt) => {
-        match ($encoding.classed, $encoding.has_low_bits()) {
-            (false, false) => $function::<$($generic),+, false, false> $arguments,
-            (false, true) => $function::<$($generic),+, false, true> $arguments,
-            (true, false) => $function::<$($generic),+, true, false> $arguments,
-            (true, true) => $function::<$($generic),+, true, true> $arguments,
+    ($encoding:expr, $function:ident [$($generic:tt),*] $arguments:tt) => {
+        match ($encoding.side_bits > 0 || $encoding.classed, $encoding.has_low_bits()) {
+            (false, false) => $function::<$($generic,)* false, false> $arguments,
+            (false, true) => $function::<$($generic,)* false, true> $arguments,
+            (true, false) => $function::<$($generic,)* true, false> $arguments,
+            (true, true) => $function::<$($generic,)* true, true> $arguments,
         }
     };
 }
-#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 use each_kind;

@@ -1,82 +1,79 @@
 //! Lane by lane, without branches.
 
-use super::{Back, Encoding, LANES, WORD};
-use crate::code::Code;
+use super::{Back, Codes, Encoding, LANES, WORD, each_kind};
 
-pub(super) fn encode<C: Code>(
+pub(super) fn encode(
     encoding: &Encoding<'_>,
     count: usize,
     lanes: &mut [u32; LANES],
     back: &mut Back<'_>,
-    codes: &[C],
+    codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
     match count {
-        1 => kind::<C, 1>(encoding, lanes, back, codes, classes),
-        2 => kind::<C, 2>(encoding, lanes, back, codes, classes),
-        4 => kind::<C, 4>(encoding, lanes, back, codes, classes),
-        8 => kind::<C, 8>(encoding, lanes, back, codes, classes),
-        16 => kind::<C, 16>(encoding, lanes, back, codes, classes),
-        _ => kind::<C, 32>(encoding, lanes, back, codes, classes),
+        1 => each_kind!(encoding, rounds[1](encoding, count, lanes, back, codes, classes)),
+        2 => each_kind!(encoding, rounds[2](encoding, count, lanes, back, codes, classes)),
+        4 => each_kind!(encoding, rounds[4](encoding, count, lanes, back, codes, classes)),
+        _ => each_kind!(encoding, rounds[LANES](encoding, count, lanes, back, codes, classes)),
     }
 }
 
-fn kind<C: Code, const WIDTH: usize>(
+/// Rounds of `MOST` lanes, which are few and whose states stay in registers, or with the most of any number of lanes.
+fn rounds<const MOST: usize, const CONTEXTS: bool, const LOW_BITS: bool>(
     encoding: &Encoding<'_>,
+    count: usize,
     lanes: &mut [u32; LANES],
     back: &mut Back<'_>,
-    codes: &[C],
-    classes: &[u8],
-) -> usize {
-    let sides = encoding.side_bits > 0;
-    match (sides, encoding.classed, encoding.has_low_bits()) {
-        (false, false, false) => rounds::<C, WIDTH, false, false, false>(encoding, lanes, back, codes, classes),
-        (false, false, true) => rounds::<C, WIDTH, false, false, true>(encoding, lanes, back, codes, classes),
-        (true, false, false) => rounds::<C, WIDTH, true, false, false>(encoding, lanes, back, codes, classes),
-        (true, false, true) => rounds::<C, WIDTH, true, false, true>(encoding, lanes, back, codes, classes),
-        (_, true, false) => rounds::<C, WIDTH, true, true, false>(encoding, lanes, back, codes, classes),
-        (_, true, true) => rounds::<C, WIDTH, true, true, true>(encoding, lanes, back, codes, classes),
-    }
-}
-
-fn rounds<C: Code, const WIDTH: usize, const SIDES: bool, const CLASSED: bool, const LOW_BITS: bool>(
-    encoding: &Encoding<'_>,
-    lanes: &mut [u32; LANES],
-    back: &mut Back<'_>,
-    codes: &[C],
+    codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
     let Encoding { symbols, spans, bits, .. } = *encoding;
-    let side_bits = if SIDES { encoding.side_bits } else { 0 };
-    let ends = spans.first().zip(spans.get(side_bits as usize));
-    let Some((&even, &odd)) = ends.filter(|_| !symbols.is_empty()) else { return 0 };
-    let mut x: [u32; WIDTH] = core::array::from_fn(|lane| lanes[lane]);
+    let side_bits = if CONTEXTS { encoding.side_bits } else { 0 };
+    let Some(&span) = spans.first().filter(|_| !symbols.is_empty()) else { return 0 };
+    let count = if MOST < LANES { MOST } else { count.min(LANES) };
+    let mut now = lanes.first_chunk::<MOST>().copied().unwrap_or([0; MOST]);
+    let mut next = now;
+    // Nothing is lost if a round cannot be encoded: states are left where they are until it has been.
+    let (mut now, mut next) = (&mut now, &mut next);
+    let mut words = [0; MOST];
     // Bytes that a round may need.
-    let most = 2 * WIDTH * if LOW_BITS { 2 } else { 1 };
-    let mut classes = classes.as_chunks::<WIDTH>().0.iter().rev();
+    let most = 2 * count * if LOW_BITS { 2 } else { 1 };
+    let mut classes = classes;
     let mut done = 0;
-    for round in codes.as_chunks::<WIDTH>().0.iter().rev() {
+    for round in codes.bytes.chunks_exact(count * codes.size).rev() {
         if back.at < most {
             break;
         }
-        let classes = if CLASSED { classes.next() } else { None };
-        let (mut y, mut ahead, mut escaped) = (x, back.at, false);
-        for lane in (0..WIDTH).rev() {
-            let code = round[lane].to_u32();
-            let class = classes.map_or(0, |classes| u32::from(classes[lane]));
-            let [base, first, len, low] = if CLASSED {
+        match codes.size {
+            1 => words.iter_mut().zip(round).for_each(|(word, &code)| *word = code.into()),
+            2 => {
+                let round = round.as_chunks::<2>().0;
+                words.iter_mut().zip(round).for_each(|(word, &code)| *word = u16::from_ne_bytes(code).into());
+            }
+            _ => {
+                let round = round.as_chunks::<4>().0;
+                words.iter_mut().zip(round).for_each(|(word, &code)| *word = u32::from_ne_bytes(code));
+            }
+        }
+        let mut of_round = &[][..];
+        if CONTEXTS && encoding.classed {
+            (classes, of_round) = classes.split_at(classes.len() - count);
+        }
+        let (mut ahead, mut escaped) = (back.at, false);
+        for lane in (0..count).rev() {
+            let code = words[lane];
+            let [base, first, len, low] = if CONTEXTS {
+                let class = of_round.get(lane).map_or(0, |&class| u32::from(class));
                 spans[(class << side_bits | code & side_bits) as usize]
-            } else if code & side_bits == 0 {
-                even
             } else {
-                odd
+                span
             };
             let symbol = code >> side_bits;
-            let number = (symbol >> low).wrapping_sub(first);
+            let number = (if LOW_BITS { symbol >> low } else { symbol }).wrapping_sub(first);
             let known = number < len;
             let found = symbols[if known { (base + number) as usize } else { 0 }];
             escaped |= !known | (found.frequency() == 0);
-            let mut z = y[lane];
+            let mut z = now[lane];
             let mut word = |needed: bool, z: u32| {
                 back.bytes[ahead - 2..ahead].copy_from_slice(&(z as u16).to_le_bytes());
                 ahead -= 2 * usize::from(needed);
@@ -87,14 +84,19 @@ fn rounds<C: Code, const WIDTH: usize, const SIDES: bool, const CLASSED: bool, c
                 z = z << low | symbol & ((1 << low) - 1);
             }
             z = word(z >> (u32::BITS - bits) >= found.frequency(), z);
-            y[lane] = found.put(z, bits);
+            next[lane] = found.put(z, bits);
         }
         if escaped {
             break;
         }
-        (x, back.at) = (y, ahead);
-        done += WIDTH;
+        if MOST < LANES {
+            *now = *next;
+        } else {
+            core::mem::swap(&mut now, &mut next);
+        }
+        back.at = ahead;
+        done += count;
     }
-    lanes[..WIDTH].copy_from_slice(&x);
+    lanes[..MOST].copy_from_slice(now);
     done
 }
