@@ -129,7 +129,7 @@ impl<'a> Paths<'a> {
             all.iter_mut().zip(values).filter(|&(_, &x)| x == spike).for_each(|(class, _)| *class = 0);
         }
         let classes_of = |range: Range<usize>| all.get(range).unwrap_or_default();
-        let branches = |range: Range<usize>, branches: &mut Branches<PIECE>| {
+        let mut branches = |range: Range<usize>, branches: &mut Branches<PIECE>| {
             costs(&values[range.clone()], classes_of(range.clone()), numbers, &mut branches.cost);
             if any_idle && still(idle, classes_of(range.clone()), &mut branches.idle_mut().0) {
                 let [even, _, odd, _] = branches.cost;
@@ -141,7 +141,7 @@ impl<'a> Paths<'a> {
         let stood = |range: Range<usize>, room: &mut [u8]| any_idle && still(idle, classes_of(range), room);
         let mut room = [0; ROUNDS * LANES];
         let mut cost = [[0.0; ROUNDS * LANES]; 4];
-        let decide = |range: Range<usize>, classes: &mut [u8]| {
+        let mut decide = |range: Range<usize>, classes: &mut [u8]| {
             let values = &values[range.clone()];
             if any_idle {
                 let mut stood = [0; ROUNDS * LANES];
@@ -156,7 +156,7 @@ impl<'a> Paths<'a> {
             nearest(values, classes, numbers, room);
             codes[range].iter_mut().zip(room).for_each(|(code, &mut number)| *code = C::from_u32(number));
         };
-        viterbi(self.automaton, values.len(), branches, stood, decide)
+        viterbi(self.automaton, values.len(), &mut branches, &stood, &mut decide)
     }
 }
 

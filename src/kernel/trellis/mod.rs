@@ -110,9 +110,9 @@ fn trace_eight(decisions: &[u8], lanes: usize, states: &mut [u8; LANES], classes
 pub(crate) fn viterbi(
     automaton: Automaton,
     len: usize,
-    branches: impl FnMut(Range<usize>, &mut Branches<PIECE>),
-    idle: impl Fn(Range<usize>, &mut [u8]) -> bool,
-    decide: impl FnMut(Range<usize>, &mut [u8]),
+    branches: &mut dyn FnMut(Range<usize>, &mut Branches<PIECE>),
+    idle: &dyn Fn(Range<usize>, &mut [u8]) -> bool,
+    decide: &mut dyn FnMut(Range<usize>, &mut [u8]),
 ) -> Result<()> {
     // Groups are as wide as vectors are, or as there are lanes.
     match (automaton.states(), automaton.lane_count()) {
@@ -128,9 +128,9 @@ pub(crate) fn viterbi(
 fn path<const STATES: usize, const G: usize>(
     automaton: Automaton,
     len: usize,
-    mut branches: impl FnMut(Range<usize>, &mut Branches<PIECE>),
-    idle: impl Fn(Range<usize>, &mut [u8]) -> bool,
-    mut decide: impl FnMut(Range<usize>, &mut [u8]),
+    branches: &mut dyn FnMut(Range<usize>, &mut Branches<PIECE>),
+    idle: &dyn Fn(Range<usize>, &mut [u8]) -> bool,
+    decide: &mut dyn FnMut(Range<usize>, &mut [u8]),
 ) -> Result<()> {
     let lanes = automaton.lane_count();
     let group = STATES / 8 * G;
