@@ -44,6 +44,9 @@ fn check<T: Element>(values: &[T]) {
             let expected: Vec<T> = fewbits::decompress(&bytes).unwrap();
             with_threads(|| {
                 assert!(writer.encode_parallel(values).unwrap() == bytes);
+                let mut room = vec![0xa5; writer.max_encoded_len(LEN)];
+                let len = writer.encode_parallel_into(values, &mut room).unwrap();
+                assert!(room[..len] == bytes);
                 for bytes in [&bytes, &streamed] {
                     let decoder = Frame::parse(bytes).unwrap().decoder().unwrap();
                     assert!(decoder.decode_parallel::<T>().unwrap() == expected);
@@ -73,6 +76,9 @@ fn errors_of_one_thread() {
     let pipeline = Blocks::uniform(6, 10).unwrap();
     let writer = FrameWriter::new(&pipeline).chunk_len(100);
     let bytes = writer.encode(&data).unwrap();
+    let expected = writer.max_encoded_len(LEN);
+    let short = writer.encode_parallel_into(&data, &mut vec![0; expected - 1]);
+    assert_eq!(short, Err(Error::Length { what: "bytes", expected, actual: expected - 1 }));
     for index in [19_000, 5_123, 5_122, 777] {
         data[index] = f32::NAN;
         with_threads(|| assert_eq!(writer.encode_parallel(&data), Err(Error::NonFinite { index })));

@@ -8,11 +8,11 @@ use super::{
 use crate::{
     element::Element,
     error::{Result, same_length},
-    memory::{filled, resize},
+    memory::resize,
     pipeline::Pipeline,
-    wire::{checksum, put_varint},
+    wire::put_varint,
 };
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use rayon::prelude::*;
 
 /// Chunks that are in memory at a time, for each thread: enough that none waits long for the others.
@@ -26,8 +26,8 @@ impl<P: Pipeline + ?Sized> FrameWriter<'_, P> {
     /// As [`encode`](Self::encode), with the chunks encoded by the threads of the current pool of `rayon`: the same bytes,
     /// whatever their number.
     ///
-    /// Memory beside input and output: that of the pipeline and of the longest stream, for four chunks of each thread.
-    /// Frames of one chunk gain nothing: choose a [`chunk_len`](Self::chunk_len) that gives each thread several.
+    /// Memory beside input and output: that of the pipeline, for each thread. Frames of one chunk gain nothing: choose a
+    /// [`chunk_len`](Self::chunk_len) that gives each thread several.
     ///
     /// ```
     /// use fewbits::{Coded, FrameWriter, Uniform};
@@ -39,41 +39,40 @@ impl<P: Pipeline + ?Sized> FrameWriter<'_, P> {
     /// # Ok::<(), fewbits::Error>(())
     /// ```
     pub fn encode_parallel<T: Element>(&self, values: &[T]) -> Result<Vec<u8>> {
-        if values.len() <= self.chunk_len {
-            return self.encode(values);
-        }
-        self.readable.clone()?;
-        self.pipeline.check_len(values.len())?;
-        // The header goes in front when the lengths of the chunks are known.
-        let mut payload = Vec::new();
-        let mut table = Vec::new();
-        put_varint(&mut table, self.chunk_len as u64);
-        let batch = self.chunk_len.saturating_mul(chunks_in_flight());
-        for (i, values) in values.chunks(batch).enumerate() {
-            let chunks = values.par_chunks(self.chunk_len).enumerate();
-            let streams: Vec<Result<Vec<u8>>> =
-                chunks.map(|(j, chunk)| self.encode_chunk(i * batch + j * self.chunk_len, chunk)).collect();
-            for stream in streams {
-                // The first error of all, as without threads.
-                let stream = stream?;
-                put_varint(&mut table, (stream.len() - CHECKSUM) as u64);
-                payload.extend_from_slice(&stream);
-            }
-        }
-        let header = self.header::<T>(values.len(), Some(&table), payload.len());
-        payload.splice(..0, header);
-        payload.shrink_to_fit();
-        Ok(payload)
+        let mut bytes = vec![0; self.max_encoded_len(values.len())];
+        let len = self.encode_parallel_into(values, &mut bytes)?;
+        bytes.truncate(len);
+        bytes.shrink_to_fit();
+        Ok(bytes)
     }
 
-    /// The stream of a chunk and its checksum.
-    fn encode_chunk<T: Element>(&self, start: usize, chunk: &[T]) -> Result<Vec<u8>> {
-        let mut stream = filled(self.pipeline.max_encoded_len(chunk.len()))?;
-        let len = self.pipeline.encode_at(start, T::erase(chunk), &mut stream)?;
-        stream.truncate(len);
-        let checksum = checksum(&stream);
-        stream.extend_from_slice(&checksum.to_le_bytes());
-        Ok(stream)
+    /// As [`encode_into`](Self::encode_into), by several threads.
+    pub fn encode_parallel_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.encode_by(values, bytes, Self::encode_chunks_parallel)
+    }
+
+    fn encode_chunks_parallel<T: Element>(
+        &self,
+        values: &[T],
+        payload: &mut [u8],
+        table: &mut Vec<u8>,
+    ) -> Result<usize> {
+        let room = self.pipeline.max_encoded_len(self.chunk_len).saturating_add(CHECKSUM);
+        let chunks = values.par_chunks(self.chunk_len).zip(payload.par_chunks_mut(room)).enumerate();
+        let encode =
+            |(i, (chunk, stream)): (usize, (&[T], &mut [u8]))| self.encode_chunk(i * self.chunk_len, chunk, stream);
+        let lens: Vec<Result<usize>> = chunks.map(encode).collect();
+        let mut at = 0;
+        for (i, len) in lens.into_iter().enumerate() {
+            // The first error of all, as without threads.
+            let (from, len) = (i * room, len?);
+            if from != at {
+                payload.copy_within(from..from + len, at);
+            }
+            put_varint(table, (len - CHECKSUM) as u64);
+            at += len;
+        }
+        Ok(at)
     }
 }
 

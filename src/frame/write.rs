@@ -98,28 +98,45 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
     /// Values to bytes; returns how many were written. `bytes` has room for
     /// [`max_encoded_len`](Self::max_encoded_len).
     pub fn encode_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
+        self.encode_by(values, bytes, Self::encode_chunks)
+    }
+
+    /// The same with a way to encode chunks: it is given the values, room for their streams and a table for the lengths of these,
+    /// and returns the length of all.
+    pub(super) fn encode_by<T: Element>(
+        &self,
+        values: &[T],
+        bytes: &mut [u8],
+        encode_chunks: impl FnOnce(&Self, &[T], &mut [u8], &mut Vec<u8>) -> Result<usize>,
+    ) -> Result<usize> {
         self.readable.clone()?;
         self.pipeline.check_len(values.len())?;
-        let reserved = self.max_header_len(values.len());
-        let expected = reserved.saturating_add(self.max_payload_len(values.len()));
+        let expected = self.max_encoded_len(values.len());
         if bytes.len() < expected {
             return Err(Error::Length { what: "bytes", expected, actual: bytes.len() });
         }
 
-        // The header holds the lengths of the chunks, so the payload is written first, behind room for any header.
+        // The header holds the lengths of the chunks, so the payload is written first, behind room for any header, or for the
+        // one that a fixed rate tells.
         let chunked = values.len() > self.chunk_len;
-        let (front, payload) = bytes.split_at_mut(reserved);
+        let reserved = match self.fixed_header::<T>(values.len()) {
+            Some(header) => header.len(),
+            None => self.max_header_len(values.len()),
+        };
+        let payload = &mut bytes[reserved..];
         let mut table = Vec::new();
         put_varint(&mut table, self.chunk_len as u64);
         let payload_len = if chunked {
-            self.encode_chunks(values, payload, &mut table)?
+            encode_chunks(self, values, payload, &mut table)?
         } else {
             self.pipeline.encode_at(0, T::erase(values), payload)?
         };
 
         let header = self.header::<T>(values.len(), chunked.then_some(&table[..]), payload_len);
-        front[..header.len()].copy_from_slice(&header);
-        bytes.copy_within(reserved..reserved + payload_len, header.len());
+        if header.len() != reserved {
+            bytes.copy_within(reserved..reserved + payload_len, header.len());
+        }
+        bytes[..header.len()].copy_from_slice(&header);
         let len = header.len() + payload_len;
         if chunked {
             return Ok(len);
@@ -130,7 +147,7 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
     }
 
     /// All that stands before the payload, with the table of chunks if there are several.
-    pub(super) fn header<T: Element>(&self, values: usize, table: Option<&[u8]>, payload_len: usize) -> Vec<u8> {
+    fn header<T: Element>(&self, values: usize, table: Option<&[u8]>, payload_len: usize) -> Vec<u8> {
         let layout = if table.is_some() { Layout::Chunked } else { Layout::Whole };
         let mut header = MAGIC.to_vec();
         header.extend([FORMAT_VERSION, flags::write(T::DTYPE, layout)]);
@@ -147,16 +164,41 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
         header
     }
 
+    /// The header of a fixed rate, which is known before anything is encoded.
+    fn fixed_header<T: Element>(&self, values: usize) -> Option<Vec<u8>> {
+        let chunk_len = |values| self.pipeline.encoded_len(values);
+        if values <= self.chunk_len {
+            return chunk_len(values).map(|len| self.header::<T>(values, None, len));
+        }
+        let (whole, rest) = (chunk_len(self.chunk_len)?, chunk_len(values % self.chunk_len)?);
+        let mut table = Vec::new();
+        put_varint(&mut table, self.chunk_len as u64);
+        for _ in 0..values / self.chunk_len {
+            put_varint(&mut table, whole as u64);
+        }
+        let mut payload_len = (values / self.chunk_len).checked_mul(whole.checked_add(CHECKSUM)?)?;
+        if !values.is_multiple_of(self.chunk_len) {
+            put_varint(&mut table, rest as u64);
+            payload_len = payload_len.checked_add(rest)?.checked_add(CHECKSUM)?;
+        }
+        Some(self.header::<T>(values, Some(&table), payload_len))
+    }
+
     fn encode_chunks<T: Element>(&self, values: &[T], payload: &mut [u8], table: &mut Vec<u8>) -> Result<usize> {
         let mut at = 0;
         for (i, chunk) in values.chunks(self.chunk_len).enumerate() {
-            let stream = &mut payload[at..];
-            let len = self.pipeline.encode_at(i * self.chunk_len, T::erase(chunk), stream)?;
-            let checksum = checksum(&stream[..len]);
-            stream[len..len + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
-            put_varint(table, len as u64);
-            at += len + CHECKSUM;
+            let len = self.encode_chunk(i * self.chunk_len, chunk, &mut payload[at..])?;
+            put_varint(table, (len - CHECKSUM) as u64);
+            at += len;
         }
         Ok(at)
+    }
+
+    /// The stream of a chunk and its checksum.
+    pub(super) fn encode_chunk<T: Element>(&self, start: usize, chunk: &[T], stream: &mut [u8]) -> Result<usize> {
+        let len = self.pipeline.encode_at(start, T::erase(chunk), stream)?;
+        let checksum = checksum(&stream[..len]);
+        stream[len..len + CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+        Ok(len + CHECKSUM)
     }
 }

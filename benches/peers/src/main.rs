@@ -17,6 +17,7 @@ mod nf4;
 mod pack;
 mod quantiles;
 mod sizes;
+mod threads;
 mod trellis;
 
 use fewbits::simd::Level;
@@ -30,6 +31,7 @@ const USAGE: &str = "\
                 lossless
 --level LEVEL   portable, avx2 or avx512: the kernels of fewbits (the best there are)
 --sizes         nanoseconds per value of fewbits alone, for 2^6 to 2^26 values
+--threads N     milliseconds of fewbits alone, by one thread and by N
 --csv FILE      appends rows";
 
 const LEVELS: [(&str, Level); 3] = [("portable", Level::Portable), ("avx2", Level::Avx2), ("avx512", Level::Avx512)];
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     use lexopt::prelude::*;
     let (mut count, mut samples, mut only, mut sizes) = (1 << 16, 21, Vec::new(), false);
-    let (mut level, mut csv) = (None::<String>, None);
+    let (mut level, mut csv, mut threads) = (None::<String>, None, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -72,6 +74,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             Long("only") => only.push(arguments.value()?.string()?),
             Long("level") => level = Some(arguments.value()?.string()?),
             Long("sizes") => sizes = true,
+            Long("threads") => threads = Some(arguments.value()?.parse()?),
             Long("csv") => csv = Some(append(arguments.value()?.as_ref())?),
             Long("help") => {
                 println!("{USAGE}");
@@ -92,6 +95,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     report.note("machine", &machine());
     report.note("rustc", env!("RUSTC_VERSION"));
     report.note("versions", env!("PEER_VERSIONS"));
+    if let Some(threads) = threads {
+        return Ok(threads::measure(threads, samples)?);
+    }
     if sizes {
         sizes::measure(&mut report);
         return Ok(());
