@@ -7,8 +7,8 @@ mod common;
 use alloc::{Counting, allocations};
 use common::{Random, SCALE_TYPES, all_f16, data_sets, gaussian, to_bits};
 use fewbits::{
-    Blocks, Describe, Element, Error, Fit, Frame, FrameWriter, Grid, Masked, NonFinite, Pipeline, PipelineExt,
-    QuantizerExt, Restore, ScaleType, Uniform, bf16, f16,
+    Blocks, Codebook, Describe, Element, Error, Fit, Frame, FrameWriter, Grid, Levels, Masked, NonFinite, Pipeline,
+    PipelineExt, QuantizerExt, Restore, ScaleType, Uniform, bf16, f16,
 };
 
 #[global_allocator]
@@ -151,6 +151,56 @@ fn settings_and_bytes_are_checked() {
     assert_eq!(Blocks::<Grid>::from_bytes(&blocks.to_bytes()), Ok(blocks));
     assert_eq!(Box::<dyn Pipeline>::from_bytes(&blocks.to_bytes()).unwrap().block(), 5);
     assert_eq!(FORMAT.encoded_len(32), Some(18)); // as Q4_0: 4.5 bits a value
+}
+
+/// Whole blocks go from bytes to values at once; a last block that is shorter keeps those before it from that. Two values less
+/// begin no byte anew.
+fn as_ragged<L: Levels>(format: &Blocks<L>, bytes: &[u8], len: usize) {
+    let mut whole = vec![0.5_f32; len];
+    let mut ragged = whole.clone();
+    let expected = format.decode_at(0, bytes, f32::erase_mut(&mut ragged[..len - 2]));
+    let actual = format.decode_at(0, bytes, f32::erase_mut(&mut whole));
+    assert_eq!(actual.as_ref().err(), expected.as_ref().err(), "{format:?}, {bytes:?}");
+    if actual.is_ok() {
+        assert_eq!(to_bits(&whole[..len - 2]), to_bits(&ragged[..len - 2]), "{format:?}, {bytes:?}");
+    }
+}
+
+fn every_scale<L: Levels>(format: &Blocks<L>, width: usize) {
+    let mut random = Random(91);
+    let (block, count) = (format.block(), format.levels().level_count());
+    let code = |random: &mut Random| random.below(count as usize) as u8;
+    for bits in 0..=u16::MAX {
+        let mut bytes = Vec::new();
+        for scale in [bits, 0x3c00] {
+            bytes.extend(scale.to_le_bytes());
+            bytes.extend((0..block * width / 8).map(|_| match width {
+                4 => code(&mut random) | code(&mut random) << 4,
+                _ => code(&mut random),
+            }));
+        }
+        as_ragged(format, &bytes, 2 * block);
+        let at = 2 + random.below(bytes.len() - 4);
+        if bits % 64 == 60 && at != block * width / 8 + 2 && at != block * width / 8 + 3 {
+            // Any code, of no level perhaps.
+            bytes[at] = random.bits() as u8;
+            as_ragged(format, &bytes, 2 * block);
+        }
+    }
+}
+
+#[test]
+fn whole_blocks_are_read_as_ragged_ones() {
+    for scale_type in [ScaleType::F16, ScaleType::Bf16] {
+        for block in [32, 64] {
+            for (bits, width) in [(4, 4), (8, 8)] {
+                every_scale(&Blocks::uniform(bits, block).unwrap().scale_type(scale_type), width);
+            }
+            every_scale(&Blocks::new(Codebook::nf4(), block).unwrap().scale_type(scale_type), 4);
+            every_scale(&Blocks::new(Grid::new(-255, 0).unwrap(), block).unwrap().scale_type(scale_type), 8);
+            every_scale(&Blocks::new(Grid::new(0, 255).unwrap(), block).unwrap().scale_type(scale_type), 8);
+        }
+    }
 }
 
 #[test]

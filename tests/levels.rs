@@ -307,7 +307,7 @@ fn blocks() -> Result<()> {
 }
 
 fn same_blocks(format: &impl Pipeline, values: &[f32]) {
-    for len in [0, 1, 33, 64, 1023, values.len()] {
+    for len in [0, 1, 33, 64, 1023, 1024, values.len()] {
         let what = format!("bytes of {len} values, {format:?}");
         same_at_each_level(&what, || format.encode(&values[..len]));
         let Ok(bytes) = format.encode(&values[..len]) else { continue };

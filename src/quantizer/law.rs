@@ -1,7 +1,10 @@
 //! Levels as kernels want them.
 
 use super::Levels;
-use crate::kernel::blocks::{self, Integers, Layout, TABLE, THRESHOLDS};
+use crate::kernel::blocks::{
+    self, Integers, Layout, TABLE, THRESHOLDS,
+    stored::{self, FARTHEST as FARTHEST_INTEGER},
+};
 
 /// Laws that kernels know.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +89,16 @@ impl Restored {
             }
             Law::Integers { min, .. } if count <= 1 << u8::BITS => Some(Self::Integers(min)),
             _ => None,
+        }
+    }
+
+    /// Whole blocks behind scales of 16 bits to values; returns the largest code. Integers take a byte each, and levels of a table
+    /// half of one. None if kernels cannot work with blocks, integers or scales like these: then values are anything.
+    pub(crate) fn dequantize_stored(&self, blocks: stored::Blocks, bytes: &[u8], values: &mut [f32]) -> Option<u8> {
+        match self {
+            Self::Integers(min) if min.abs() <= FARTHEST_INTEGER => stored::integers(blocks, *min, bytes, values),
+            Self::Integers(_) => None,
+            Self::Table(table) => stored::table(blocks, table, bytes, values),
         }
     }
 

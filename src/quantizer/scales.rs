@@ -209,13 +209,21 @@ impl ScaleType {
         }
     }
 
+    /// If scales are numbers of 16 bits.
+    pub(crate) const fn half(self) -> Option<Half> {
+        match self {
+            Self::F16 => Some(Half::F16),
+            Self::Bf16 => Some(Half::Bf16),
+            _ => None,
+        }
+    }
+
     /// As [`read`](Self::read), from the front of `bytes` and every `stride` bytes; returns whether kernels can work with
     /// all of them.
     pub(crate) fn read_strided(self, bytes: &[u8], stride: usize, scales: &mut [f32]) -> Result<bool> {
-        let ends = match self {
-            Self::F16 => blocks::read_halves(Half::F16, stride, bytes, scales),
-            Self::Bf16 => blocks::read_halves(Half::Bf16, stride, bytes, scales),
-            Self::F32 => blocks::read_f32(stride, bytes, scales),
+        let ends = match (self.half(), self) {
+            (Some(half), _) => blocks::read_halves(half, stride, bytes, scales),
+            (None, Self::F32) => blocks::read_f32(stride, bytes, scales),
             _ => (0, 0),
         };
         if are_within(&USABLE, ends) {

@@ -11,6 +11,7 @@ mod avx2;
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod avx512;
 mod portable;
+pub(crate) mod stored;
 
 use super::level::dispatch;
 use core::ops::RangeInclusive;

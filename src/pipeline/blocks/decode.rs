@@ -5,7 +5,10 @@ use crate::{
     code::Code,
     element::{Element, PIECE},
     error::{Error, Result, check_piece},
-    kernel::{bits, blocks::Layout},
+    kernel::{
+        bits,
+        blocks::{Layout, stored},
+    },
     quantizer::{Levels, Restored, narrow, rounding_bound},
     wire::Reader,
 };
@@ -33,6 +36,11 @@ impl<L: Levels> Blocks<L> {
         law: Restored,
     ) -> Result<()> {
         let step = self.step(LEN);
+        if let Some(values) = T::as_f32_mut(values)
+            && self.decode_stored(bytes, values, law)
+        {
+            return Ok(());
+        }
         let bytes = bytes.chunks(self.bytes_of(step));
         let mut scales = [0.0; BLOCKS];
         if let Some(values) = T::as_f32_mut(values) {
@@ -49,6 +57,18 @@ impl<L: Levels> Blocks<L> {
             narrow(at, wide, values, |index| self.narrowing_bound(&radius, scales[(index - at) / self.block]))?;
         }
         Ok(())
+    }
+
+    /// All at once, if there are kernels for that and nothing is wrong; returns whether.
+    fn decode_stored(&self, bytes: &[u8], values: &mut [f32], law: Restored) -> bool {
+        let width = match law {
+            Restored::Integers(_) => 8,
+            Restored::Table(_) => 4,
+        };
+        let half = self.scale_type.half().filter(|_| self.width() == width && values.len().is_multiple_of(self.block));
+        let most =
+            half.and_then(|half| law.dequantize_stored(stored::Blocks { half, block: self.block }, bytes, values));
+        most.is_some_and(|most| u32::from(most) < self.levels.level_count())
     }
 
     /// The radius is asked once, and only if a level is beyond the element.
