@@ -6,12 +6,12 @@ use core::arch::x86_64::*;
 
 const LANES: usize = 16;
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,f16c")]
 pub(super) fn table(blocks: Blocks, table: &[f32; TABLE], bytes: &[u8], values: &mut [f32]) -> Option<u8> {
     each_kind!(blocks, levels_of / 2(table, bytes, values))
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,f16c")]
 fn levels_of<const F16: bool, const BLOCK: usize, const LEN: usize>(
     table: &[f32; TABLE],
     bytes: &[u8],
@@ -19,21 +19,32 @@ fn levels_of<const F16: bool, const BLOCK: usize, const LEN: usize>(
 ) -> Option<u8> {
     let table = load_f32x16(table);
     let mut scales = Scales::new::<F16>();
+    let spread = load_u8x64(&SPREAD);
     let (mut low, mut high, mask) = (_mm_setzero_si128(), _mm_setzero_si128(), _mm_set1_epi8(15));
     for (bytes, values) in bytes.as_chunks::<LEN>().0.iter().zip(values.as_chunks_mut::<BLOCK>().0) {
         let (&head, codes) = bytes.split_first_chunk::<HEAD>()?;
         let levels = _mm512_mul_ps(table, _mm512_broadcastss_ps(scales.next::<F16>(head)));
-        for (codes, rows) in codes.as_chunks::<LANES>().0.iter().zip(values.as_chunks_mut::<{ 2 * LANES }>().0) {
+        for codes in codes.as_chunks::<LANES>().0 {
             let codes = load_u8x16(codes);
             low = _mm_max_epu8(low, _mm_and_si128(codes, mask));
             high = _mm_max_epu8(high, codes);
+        }
+        for (codes, row) in codes.as_chunks::<{ LANES / 2 }>().0.iter().zip(values.as_chunks_mut::<LANES>().0) {
             // Look-ups ignore what is above four bits.
-            let odd = _mm_srli_epi16::<4>(codes);
-            let codes = [_mm_unpacklo_epi8(codes, odd), _mm_unpackhi_epi8(codes, odd)];
-            for (row, codes) in rows.as_chunks_mut::<LANES>().0.iter_mut().zip(codes) {
-                store_f32x16(row, _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(codes), levels));
-            }
+            let codes = _mm512_set1_epi64(i64::from_le_bytes(*codes));
+            store_f32x16(row, _mm512_permutexvar_ps(_mm512_multishift_epi64_epi8(spread, codes), levels));
         }
     }
     scales.all_usable().then(|| largest_byte(low).max(largest_byte(high) / 16))
 }
+
+/// Where four bits are in 64 that go to each 32.
+const SPREAD: [u8; 64] = {
+    let mut bits = [0; 64];
+    let mut lane = 0;
+    while lane < LANES {
+        bits[4 * lane] = 4 * lane as u8;
+        lane += 1;
+    }
+    bits
+};
