@@ -298,6 +298,8 @@ fn blocks() -> Result<()> {
                 same_blocks(&format, &plain);
                 same_blocks(&format, &mixed(3000));
             }
+            let tiny = Codebook::new(vec![-7e-6, -2e-6, 0.0, 1e-6, 7e-6])?;
+            same_blocks(&Blocks::new(tiny, block)?.scale_type(scale_type), &mixed(3000));
             same_blocks(&Blocks::new(Minifloat::E2M1, block)?.scale_type(scale_type), &plain);
             same_blocks(&Blocks::new(Grid::new(-8, 7)?, block)?.scale_type(scale_type), &plain);
             same_blocks(&Blocks::new(Grid::new(0, 15)?, block)?.scale_type(scale_type), &plain);

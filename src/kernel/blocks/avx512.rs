@@ -52,9 +52,30 @@ fn magnitudes(row: &[f32; LANES]) -> __m512i {
     _mm512_and_si512(_mm512_castps_si512(load_f32x16(row)), _mm512_set1_epi32(i32::MAX))
 }
 
-#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+#[target_feature(enable = "avx512f")]
 pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) -> Ends {
-    portable::outward(reach, mask, extents, scales)
+    // Under usable scales, what is missing of a product with less could be too little for an f32.
+    if reach < 0.125 {
+        return portable::outward(reach, mask, extents, scales);
+    }
+    let (extents, rest_extents) = extents.as_chunks::<LANES>();
+    let (rows, rest) = scales.as_chunks_mut::<LANES>();
+    let (reach_of_all, mask_of_all) = (_mm512_set1_ps(reach), _mm512_set1_epi32(mask.cast_signed()));
+    let (mut least, mut most) = (_mm512_set1_epi32(i32::MAX), _mm512_set1_epi32(i32::MIN));
+    for (extents, row) in extents.iter().zip(rows) {
+        let extents = _mm512_castsi512_ps(load_u32x16(extents));
+        let nearest = _mm512_div_ps(extents, reach_of_all);
+        // What is missing has its sign, however little it is.
+        let missing = _mm512_fnmadd_ps(nearest, reach_of_all, extents);
+        let short = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(missing, _mm512_setzero_ps());
+        let nearest = _mm512_castps_si512(nearest);
+        let nearest = _mm512_mask_add_epi32(nearest, short, nearest, _mm512_set1_epi32(1));
+        let bits = _mm512_andnot_si512(mask_of_all, _mm512_add_epi32(nearest, mask_of_all));
+        (least, most) = (_mm512_min_epi32(least, bits), _mm512_max_epi32(most, bits));
+        store_f32x16(row, _mm512_castsi512_ps(bits));
+    }
+    let ends = portable::outward(reach, mask, rest_extents, rest);
+    (ends.0.min(_mm512_reduce_min_epi32(least)), ends.1.max(_mm512_reduce_max_epi32(most)))
 }
 
 /// A block's scale, its reciprocal, and the values beyond which nothing but the first or the last integer is near.
@@ -68,10 +89,10 @@ struct Division {
 impl Division {
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn new(scale: f32, ends: Integers) -> Self {
+    fn new(scale: f32, reciprocal: f32, ends: Integers) -> Self {
         Self {
             by: _mm512_set1_ps(scale),
-            reciprocal: _mm512_set1_ps(1.0 / scale),
+            reciprocal: _mm512_set1_ps(reciprocal),
             low: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(ends.first as f32)),
             high: _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_set1_ps(ends.last as f32)),
         }
@@ -90,12 +111,12 @@ impl Division {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512vbmi")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
 pub(super) fn quantize_integers(ends: Integers, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
     by_ends!(ends, layout, scales, values, codes);
 }
 
-#[target_feature(enable = "avx512f,avx512vbmi")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
 fn integers<const BLOCK: usize, const SHORT: bool, const WITHIN: bool, const NIBBLES: bool>(
     ends: Integers,
     layout: Layout,
@@ -103,9 +124,12 @@ fn integers<const BLOCK: usize, const SHORT: bool, const WITHIN: bool, const NIB
     values: &[f32],
     codes: &mut [u8],
 ) {
+    if BLOCK == 2 * LANES {
+        return integers_of_32::<SHORT, WITHIN, NIBBLES>(ends, layout, scales, values, codes);
+    }
     let first = _mm512_set1_epi32(ends.first);
     each_block!(layout, scales, |scale, values, codes| {
-        let law = Division::new(scale, ends);
+        let law = Division::new(scale, 1.0 / scale, ends);
         let code = |row| _mm512_sub_epi32(_mm512_cvtps_epi32(law.divide::<SHORT, WITHIN>(load_f32x16(row))), first);
         let (rows, rest) = values.as_chunks::<LANES>();
         let (pairs, odd) = rows.as_chunks::<2>();
@@ -120,6 +144,43 @@ fn integers<const BLOCK: usize, const SHORT: bool, const WITHIN: bool, const NIB
         }
         portable::integer_codes(ends, NIBBLES, scale, rest, rest_codes);
     });
+}
+
+/// Likewise for whole blocks of 32 values: sixteen reciprocals at a time, and integers are counted from the first as bytes.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
+fn integers_of_32<const SHORT: bool, const WITHIN: bool, const NIBBLES: bool>(
+    ends: Integers,
+    layout: Layout,
+    scales: &[f32],
+    values: &[f32],
+    codes: &mut [u8],
+) {
+    let (first, fourths) = (_mm256_set1_epi8(ends.first as i8), load_u8x64(&FOURTHS));
+    let pairs = _mm256_set1_epi16(0x1001);
+    let mut codes = codes;
+    for (scales, values) in scales.chunks(LANES).zip(values.chunks(2 * LANES * LANES)) {
+        let mut reciprocals = [1.0; LANES];
+        reciprocals[..scales.len()].copy_from_slice(scales);
+        let divided = _mm512_div_ps(_mm512_set1_ps(1.0), load_f32x16(&reciprocals));
+        store_f32x16(&mut reciprocals, divided);
+        let blocks = scales.iter().zip(&reciprocals).zip(values.as_chunks::<{ 2 * LANES }>().0);
+        for ((&scale, &reciprocal), values) in blocks {
+            let (front, next) = codes.split_at_mut(layout.stride.min(codes.len()));
+            codes = next;
+            let law = Division::new(scale, reciprocal, ends);
+            let integer = |row| _mm512_cvtps_epi32(law.divide::<SHORT, WITHIN>(load_f32x16(row)));
+            let [a, b] = values.as_chunks::<LANES>().0 else { return };
+            let bytes = _mm512_permutex2var_epi8(integer(a), fourths, integer(b));
+            let bytes = _mm256_sub_epi8(_mm512_castsi512_si256(bytes), first);
+            if NIBBLES {
+                if let Some(front) = front.first_chunk_mut() {
+                    store_u8x16(front, _mm256_cvtepi16_epi8(_mm256_maddubs_epi16(bytes, pairs)));
+                }
+            } else if let Some(front) = front.first_chunk_mut() {
+                store_u8x32(front, bytes);
+            }
+        }
+    }
 }
 
 /// Thirty-two integers below 256 (16, two to a byte) to the front of `bytes`.
