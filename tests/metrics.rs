@@ -258,6 +258,27 @@ fn information_in_histograms() {
 }
 
 #[test]
+fn squares_are_those_of_rounded_differences() {
+    for len in [1, 15, 16, 1024, 1041, 5000] {
+        // Differences that f32 holds, and others.
+        let mut random = Random(5);
+        let x: Vec<f32> = (0..len).map(|_| random.gaussian()).collect();
+        let near: Vec<f32> = x.iter().map(|x| x * (1.0 + 0.1 * random.gaussian().clamp(-4.0, 4.0))).collect();
+        let far: Vec<f32> = x.iter().map(|_| random.gaussian()).collect();
+        for y in [&near, &far] {
+            let stats = ErrorStats::measure(&x, y).unwrap();
+            let (sum, largest) = squared_and_largest_error(&x, y).unwrap();
+            let rounded: f64 = x.iter().zip(y).map(|(x, y)| f64::from(y - x).powi(2)).sum();
+            assert!((sum - rounded).abs() < 1e-13 * rounded, "{sum} {rounded}");
+            let expected = len as f64 * stats.mse();
+            assert!((sum - expected).abs() <= expected / f64::from(1 << 23), "{sum} {expected}");
+            assert!(std::ptr::eq(y, &far) || (sum - expected).abs() < 1e-13 * expected, "{sum} {expected}");
+            assert_eq!(largest, f64::from(stats.max_abs_error() as f32));
+        }
+    }
+}
+
+#[test]
 fn squares_are_those_of_the_statistics() {
     for len in [1, 7, 8, 1024, 1025, 5000] {
         let x: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin() * 3e3).collect();
@@ -265,15 +286,17 @@ fn squares_are_those_of_the_statistics() {
         let stats = ErrorStats::measure(&x, &y).unwrap();
         let (sum, largest) = squared_and_largest_error(&x, &y).unwrap();
         assert!(sum > 0.0);
-        assert_eq!((sum / len as f64, largest), (stats.mse(), stats.max_abs_error()));
+        assert_eq!(largest, stats.max_abs_error());
+        assert_abs_diff_eq!(sum / len as f64 / stats.mse(), 1.0, epsilon = 1e-14);
         let halves: Vec<f16> = y.iter().map(|&y| f16::from_f32(y)).collect();
         let (sum, largest) = squared_and_largest_error(&x, &halves).unwrap();
         let stats = ErrorStats::measure(&x, &halves).unwrap();
-        assert_eq!((sum / len as f64, largest), (stats.mse(), stats.max_abs_error()));
+        assert_eq!(largest, stats.max_abs_error());
+        assert_abs_diff_eq!(sum / len as f64 / stats.mse(), 1.0, epsilon = 1e-14);
     }
     assert_eq!(squared_and_largest_error::<f32, f32>(&[], &[]), Ok((0.0, 0.0)));
     let far = squared_and_largest_error(&[f32::MIN], &[f32::MAX]).unwrap();
-    assert_eq!(far.1, 2.0 * f64::from(f32::MAX));
+    assert_eq!(far, (4.0 * f64::from(f32::MAX).powi(2), 2.0 * f64::from(f32::MAX)));
     for (x, y) in [(f32::NAN, 0.0), (0.0, f32::INFINITY), (f32::INFINITY, f32::INFINITY)] {
         let mut pairs = ([1.0; 2000], [1.0; 2000]);
         (pairs.0[1500], pairs.1[1500]) = (x, y);

@@ -1,6 +1,6 @@
 //! Two vectors for the 8 lanes of each sum, and three passes, so that sums stay in registers.
 
-use super::{Errors, error, more, portable};
+use super::{Errors, SQUARES, error, more, portable, total_of_squares};
 use crate::kernel::{
     sums::total,
     x86::{load_f32x8, store_f32x8, store_f64x4},
@@ -88,22 +88,27 @@ fn products(x: &[f32], y: &[f32], first: [f64; 2]) -> [f64; 3] {
     })
 }
 
-#[target_feature(enable = "avx2")]
-pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
-    let (xs, x_rest) = x.as_chunks::<LANES>();
-    let (ys, y_rest) = y.as_chunks::<LANES>();
-    let (mut sum, mut largest) = ([_mm256_setzero_pd(); 2], [_mm256_setzero_pd(); 2]);
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f32) {
+    let (xs, x_rest) = x.as_chunks::<SQUARES>();
+    let (ys, y_rest) = y.as_chunks::<SQUARES>();
+    let (mut sums, mut most) = ([_mm256_setzero_pd(); 4], [_mm256_setzero_ps(); 2]);
     for (x, y) in xs.iter().zip(ys) {
-        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
-        for half in 0..2 {
-            let d = _mm256_sub_pd(y[half], x[half]);
-            sum[half] = _mm256_add_pd(sum[half], _mm256_mul_pd(d, d));
-            largest[half] = _mm256_max_pd(magnitude(d), largest[half]);
+        let halves = x.as_chunks::<LANES>().0.iter().zip(y.as_chunks::<LANES>().0);
+        for (half, (x, y)) in halves.enumerate() {
+            let d = _mm256_sub_ps(load_f32x8(y), load_f32x8(x));
+            most[half] = _mm256_max_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0), d), most[half]);
+            for (quarter, d) in wide(d).into_iter().enumerate() {
+                // Squares of f32 are exact.
+                sums[2 * half + quarter] = _mm256_fmadd_pd(d, d, sums[2 * half + quarter]);
+            }
         }
     }
-    let [sum] = finish([sum], x_rest, y_rest, |x, y| [error(x, y) * error(x, y)]);
-    let (_, rest) = portable::squares(x_rest, y_rest);
-    (sum, in_memory(largest).into_iter().fold(rest, f64::max))
+    let (mut lanes, mut largest) = ([0.0; SQUARES], [0.0; SQUARES]);
+    lanes.as_chunks_mut().0.iter_mut().zip(sums).for_each(|(lanes, sum)| store_f64x4(lanes, sum));
+    largest.as_chunks_mut().0.iter_mut().zip(most).for_each(|(largest, most)| store_f32x8(largest, most));
+    portable::add_squares(x_rest, y_rest, &mut lanes, &mut largest);
+    (total_of_squares(lanes), largest.into_iter().fold(0.0, f32::max))
 }
 
 #[target_feature(enable = "avx2")]

@@ -1,9 +1,9 @@
 //! A lane of its own for each of 8 sums, so that all fit registers at once.
 
-use super::{Errors, error, more, portable};
+use super::{Errors, SQUARES, error, more, portable, total_of_squares};
 use crate::kernel::{
     sums::total,
-    x86::{load_f32x8, load_f32x16, store_f64x8},
+    x86::{load_f32x8, load_f32x16, store_f32x16, store_f64x8},
 };
 use core::arch::x86_64::*;
 
@@ -61,6 +61,26 @@ pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Error
         zeros_changed: zeros_changed + rest.zeros_changed,
         may_exceed: exceeding != 0 || rest.may_exceed,
     }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,popcnt")]
+pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f32) {
+    let (xs, x_rest) = x.as_chunks::<SQUARES>();
+    let (ys, y_rest) = y.as_chunks::<SQUARES>();
+    let (mut front, mut back, mut most) = (_mm512_setzero_pd(), _mm512_setzero_pd(), _mm512_setzero_ps());
+    for (x, y) in xs.iter().zip(ys) {
+        let d = _mm512_sub_ps(load_f32x16(y), load_f32x16(x));
+        most = _mm512_max_ps(_mm512_abs_ps(d), most);
+        let (low, high) = (_mm512_cvtps_pd(_mm512_castps512_ps256(d)), _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(d)));
+        // Squares of f32 are exact.
+        front = _mm512_fmadd_pd(low, low, front);
+        back = _mm512_fmadd_pd(high, high, back);
+    }
+    let (mut lanes, mut largest) = ([0.0; SQUARES], [0.0; SQUARES]);
+    lanes.as_chunks_mut().0.iter_mut().zip([front, back]).for_each(|(lanes, sum)| store_f64x8(lanes, sum));
+    store_f32x16(&mut largest, most);
+    portable::add_squares(x_rest, y_rest, &mut lanes, &mut largest);
+    (total_of_squares(lanes), largest.into_iter().fold(0.0, f32::max))
 }
 
 #[target_feature(enable = "avx512f,avx512dq,popcnt")]

@@ -7,7 +7,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use super::level::dispatch;
+use super::{level::dispatch, sums::total};
 
 /// What one pass over pairs `x` and `y` tells, with `d = y - x`.
 #[derive(Debug, Clone, Copy)]
@@ -39,10 +39,19 @@ pub(crate) fn errors(x: &[f32], y: &[f32], ratio: f64) -> Errors {
     dispatch!(errors(x, y, first, below): avx512 avx2)
 }
 
-/// The sum of d², and the largest |d|; the sum is finite if all values are.
-pub(crate) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
-    // Most of it is conversions, of which longer vectors make no more.
-    dispatch!(squares(x, y): avx2)
+/// The sum of d², and the largest |d|, where d is rounded to f32, which halves the conversions. The square of pair `i` goes to
+/// lane `i % 16`, and lanes are added pairwise. The sum is finite if all d are, which are not if values are not.
+pub(crate) fn squares(x: &[f32], y: &[f32]) -> (f64, f32) {
+    dispatch!(squares(x, y): avx512 avx2)
+}
+
+/// Lanes of [`squares`].
+const SQUARES: usize = 16;
+
+/// The first half of the lanes and the second.
+#[inline(always)]
+fn total_of_squares(lanes: [f64; SQUARES]) -> f64 {
+    total(core::array::from_fn(|lane| lanes[lane] + lanes[lane + SQUARES / 2]))
 }
 
 /// The largest |d| / |x| of those x that are not zero, 0 at least.

@@ -1,6 +1,6 @@
 //! Few sums in each pass, so that they stay in registers; the pairs are few enough for the first-level cache.
 
-use super::{Errors, error, more};
+use super::{Errors, SQUARES, error, more, total_of_squares};
 use crate::kernel::{
     extrema::enclose,
     sums::{largest, sums},
@@ -26,10 +26,32 @@ pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Error
     }
 }
 
+pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f32) {
+    let (mut sums, mut most) = ([0.0; SQUARES], [0.0_f32; SQUARES]);
+    let (xs, x_rest) = x.as_chunks::<SQUARES>();
+    let (ys, y_rest) = y.as_chunks::<SQUARES>();
+    for (x, y) in xs.iter().zip(ys) {
+        for lane in 0..SQUARES {
+            add_square(y[lane] - x[lane], &mut sums[lane], &mut most[lane]);
+        }
+    }
+    add_squares(x_rest, y_rest, &mut sums, &mut most);
+    (total_of_squares(sums), most.into_iter().fold(0.0, f32::max))
+}
+
+/// Of a few pairs, from the first lane on.
+pub(super) fn add_squares(x: &[f32], y: &[f32], sums: &mut [f64; SQUARES], most: &mut [f32; SQUARES]) {
+    for ((sum, most), (x, y)) in sums.iter_mut().zip(most).zip(x.iter().zip(y)) {
+        add_square(y - x, sum, most);
+    }
+}
+
 #[inline(always)]
-pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f64) {
-    let [sum] = sums(x, y, |x, y| [error(x, y) * error(x, y)]);
-    (sum, largest(x, y, |x, y| error(x, y).abs()))
+fn add_square(d: f32, sum: &mut f64, most: &mut f32) {
+    // Squares of f32 are exact.
+    *sum += f64::from(d) * f64::from(d);
+    let size = d.abs();
+    *most = if size > *most { size } else { *most };
 }
 
 #[inline(always)]
