@@ -15,8 +15,8 @@ pub(super) const BLOCK: usize = 1024;
 ///
 /// With `x` an original value, `y` its restored value and `d = y - x`, all sums are f64 over the `n` pairs in which
 /// both are finite; other pairs are counted and left out. The order of additions is fixed: of every 1024 pairs, finite
-/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. Moments are summed about the
-/// first pair of a block. So the same slices give the same bits on any machine, whatever their element.
+/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. Moments are summed about
+/// zero, and in blocks that are more than 256 times as far from it as from their mean about the first pair. So the same slices give the same bits on any machine, whatever their element.
 /// [`merge`](Self::merge) adds up parts, with the rounding of one more addition.
 ///
 /// Nothing here fails on degenerate data. A figure that has no value, such as any figure of no pairs, is NaN; ratios to
@@ -117,11 +117,13 @@ impl ErrorStats {
     /// largest quotient, which takes divisions, are looked for only if they are larger than those before.
     fn next_finite(&self, x: &[f32], y: &[f32], errors: Errors) -> Self {
         let mut block = Self { len: x.len() as u64, ..Self::default() };
-        let (Some(&first_x), Some(&first_y)) = (x.first(), y.first()) else { return block };
+        if x.is_empty() {
+            return block;
+        }
         (block.sums, block.max_abs, block.zeros_changed) = (errors.sums, errors.largest, errors.zeros_changed);
         // Plus zero, which makes all zeros the same.
         (block.low, block.high) = (f64::from(errors.low) + 0.0, f64::from(errors.high) + 0.0);
-        block.moments = Moments::of(x.len(), (first_x, first_y), errors.totals, errors.products);
+        block.moments = Moments::of(x, y, &errors);
         if errors.may_exceed {
             block.max_relative = pairs::largest_ratio(x, y);
         }

@@ -1,5 +1,7 @@
 //! Means of pairs and sums about them, which combine without cancellation.
 
+use crate::kernel::pairs::{Errors, about_first};
+
 /// Mean values of pairs and sums about them, which can be combined without cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -13,17 +15,32 @@ pub(super) struct Moments {
     pub(super) xy: f64,
 }
 
+/// Less than this share of Σx² is left of it about the mean where x is more than 256 times as far from zero as from its mean.
+const LEFT: f64 = 1.0 / (1 << 16) as f64;
+
 impl Moments {
-    /// Of so many finite pairs, at least one, from the first of them and sums of what the others are more: the first deviates
-    /// from the mean by at most `count` of its mean square, so hardly more than its bits are lost when that is taken away.
-    pub(super) fn of(count: usize, (x, y): (f32, f32), totals: [f64; 2], products: [f64; 3]) -> Self {
+    /// Of finite pairs, at least one. Sums about zero lose at most 16 of 53 bits to the square of the mean; where they would lose
+    /// more, sums are taken about the first pair, which deviates from the mean by at most `count` of its mean square.
+    pub(super) fn of(x: &[f32], y: &[f32], errors: &Errors) -> Self {
+        let (zero, [xx, yy, _]) = ([0.0; 2], errors.products);
+        let moments = Self::about(zero, x.len(), errors.totals, errors.products);
+        if moments.xx >= LEFT * xx && moments.yy >= LEFT * yy {
+            return moments;
+        }
+        let first = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
+        let (totals, products) = about_first(x, y);
+        Self::about(first, x.len(), totals, products)
+    }
+
+    /// From sums of what values are more than `from`, and of squares and products of that.
+    fn about(from: [f64; 2], count: usize, totals: [f64; 2], products: [f64; 3]) -> Self {
         let count = count as f64;
         let [more_x, more_y] = totals.map(|total| total / count);
         let [xx, yy, xy] = products;
         Self {
             count,
-            mean_x: f64::from(x) + more_x,
-            mean_y: f64::from(y) + more_y,
+            mean_x: from[0] + more_x,
+            mean_y: from[1] + more_y,
             xx: (xx - totals[0] * more_x).max(0.0),
             yy: (yy - totals[1] * more_y).max(0.0),
             xy: xy - totals[0] * more_y,

@@ -1,7 +1,8 @@
-//! Two vectors for the 8 lanes of each sum, and three passes, so that sums stay in registers.
+//! Two vectors for the 8 lanes of each sum, and two passes, so that sums stay in registers.
 
-use super::{Errors, SQUARES, error, more, portable, total_of_squares};
+use super::{Errors, SQUARES, error, portable, products, total_of_squares, wide};
 use crate::kernel::{
+    extrema::enclose,
     sums::total,
     x86::{load_f32x8, store_f32x8, store_f64x4},
 };
@@ -12,80 +13,87 @@ const LANES: usize = 8;
 /// One sum in all lanes.
 type Lanes = [__m256d; 2];
 
-#[target_feature(enable = "avx2,popcnt")]
-pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Errors {
+#[target_feature(enable = "avx2,fma,popcnt")]
+pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();
+    let (zero, factor) = (_mm256_setzero_ps(), _mm256_set1_pd(below));
     let mut sums = [[_mm256_setzero_pd(); 2]; 3];
     let mut largest = [_mm256_setzero_pd(); 2];
+    let (mut zeros_changed, mut exceeding) = (0, _mm256_setzero_pd());
     for (x, y) in xs.iter().zip(ys) {
-        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
+        let (x, y) = (load_f32x8(x), load_f32x8(y));
+        let changed = _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(x, zero), _mm256_cmp_ps::<_CMP_NEQ_UQ>(y, zero));
+        zeros_changed += u64::from(_mm256_movemask_ps(changed).count_ones());
+        let (x, y) = (widened(x), widened(y));
         for half in 0..2 {
             let d = _mm256_sub_pd(y[half], x[half]);
             let size = magnitude(d);
             sums[0][half] = _mm256_add_pd(sums[0][half], d);
             sums[1][half] = _mm256_add_pd(sums[1][half], size);
+            // Rounded before it is added, as without fused operations.
             sums[2][half] = _mm256_add_pd(sums[2][half], _mm256_mul_pd(d, d));
             largest[half] = _mm256_max_pd(size, largest[half]);
-        }
-    }
-    let (zero, factor) = (_mm256_setzero_ps(), _mm256_set1_pd(below));
-    let [first_x, first_y] = first.map(|first| _mm256_set1_pd(first));
-    let mut totals = [[_mm256_setzero_pd(); 2]; 2];
-    let (mut zeros_changed, mut exceeding) = (0, _mm256_setzero_pd());
-    let (mut low, mut high) = (_mm256_set1_ps(f32::INFINITY), _mm256_set1_ps(f32::NEG_INFINITY));
-    for (x, y) in xs.iter().zip(ys) {
-        let (x, y) = (load_f32x8(x), load_f32x8(y));
-        low = _mm256_min_ps(x, low);
-        high = _mm256_max_ps(x, high);
-        let changed = _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(x, zero), _mm256_cmp_ps::<_CMP_NEQ_UQ>(y, zero));
-        zeros_changed += u64::from(_mm256_movemask_ps(changed).count_ones());
-        let (x, y) = (wide(x), wide(y));
-        for half in 0..2 {
-            totals[0][half] = _mm256_add_pd(totals[0][half], _mm256_sub_pd(x[half], first_x));
-            totals[1][half] = _mm256_add_pd(totals[1][half], _mm256_sub_pd(y[half], first_y));
-            let size = magnitude(_mm256_sub_pd(y[half], x[half]));
             let exceeds = _mm256_cmp_pd::<_CMP_GT_OQ>(size, _mm256_mul_pd(magnitude(x[half]), factor));
             exceeding = _mm256_or_pd(exceeding, _mm256_and_pd(exceeds, nonzero(x[half])));
         }
     }
-    let rest = portable::errors(x_rest, y_rest, first, below);
-    let (mut lows, mut highs) = ([0.0; LANES], [0.0; LANES]);
-    store_f32x8(&mut lows, low);
-    store_f32x8(&mut highs, high);
+    let rest = portable::errors(x_rest, y_rest, below);
+    let Figures { low, high, totals, products } = figures(x, y);
     Errors {
-        low: lows.into_iter().fold(rest.low, f32::min),
-        high: highs.into_iter().fold(rest.high, f32::max),
+        low,
+        high,
         sums: finish(sums, x_rest, y_rest, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
-        totals: finish(totals, x_rest, y_rest, |x, y| more(x, y, first)),
-        products: products(x, y, first),
+        totals,
+        products,
         largest: in_memory(largest).into_iter().fold(rest.largest, f64::max),
         zeros_changed: zeros_changed + rest.zeros_changed,
         may_exceed: _mm256_movemask_pd(exceeding) != 0 || rest.may_exceed,
     }
 }
 
+/// What there is to know without differences.
+struct Figures {
+    low: f32,
+    high: f32,
+    totals: [f64; 2],
+    products: [f64; 3],
+}
+
 /// A function of its own, for all registers.
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 #[inline(never)]
-fn products(x: &[f32], y: &[f32], first: [f64; 2]) -> [f64; 3] {
+fn figures(x: &[f32], y: &[f32]) -> Figures {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();
-    let [first_x, first_y] = first.map(|first| _mm256_set1_pd(first));
-    let mut sums = [[_mm256_setzero_pd(); 2]; 3];
+    let (mut totals, mut products_of) = ([[_mm256_setzero_pd(); 2]; 2], [[_mm256_setzero_pd(); 2]; 3]);
+    let (mut low, mut high) = (_mm256_set1_ps(f32::INFINITY), _mm256_set1_ps(f32::NEG_INFINITY));
     for (x, y) in xs.iter().zip(ys) {
-        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
+        let (x, y) = (load_f32x8(x), load_f32x8(y));
+        low = _mm256_min_ps(x, low);
+        high = _mm256_max_ps(x, high);
+        let (x, y) = (widened(x), widened(y));
         for half in 0..2 {
-            let (x, y) = (_mm256_sub_pd(x[half], first_x), _mm256_sub_pd(y[half], first_y));
-            sums[0][half] = _mm256_add_pd(sums[0][half], _mm256_mul_pd(x, x));
-            sums[1][half] = _mm256_add_pd(sums[1][half], _mm256_mul_pd(y, y));
-            sums[2][half] = _mm256_add_pd(sums[2][half], _mm256_mul_pd(x, y));
+            let (x, y) = (x[half], y[half]);
+            totals[0][half] = _mm256_add_pd(totals[0][half], x);
+            totals[1][half] = _mm256_add_pd(totals[1][half], y);
+            // Products are exact.
+            products_of[0][half] = _mm256_fmadd_pd(x, x, products_of[0][half]);
+            products_of[1][half] = _mm256_fmadd_pd(y, y, products_of[1][half]);
+            products_of[2][half] = _mm256_fmadd_pd(x, y, products_of[2][half]);
         }
     }
-    finish(sums, x_rest, y_rest, |x, y| {
-        let [x, y] = more(x, y, first);
-        [x * x, y * y, x * y]
-    })
+    let (mut lows, mut highs) = ([0.0; LANES], [0.0; LANES]);
+    store_f32x8(&mut lows, low);
+    store_f32x8(&mut highs, high);
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    enclose(x_rest, &mut low, &mut high);
+    Figures {
+        low: lows.into_iter().fold(low, f32::min),
+        high: highs.into_iter().fold(high, f32::max),
+        totals: finish(totals, x_rest, y_rest, wide),
+        products: finish(products_of, x_rest, y_rest, products),
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -98,7 +106,7 @@ pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f32) {
         for (half, (x, y)) in halves.enumerate() {
             let d = _mm256_sub_ps(load_f32x8(y), load_f32x8(x));
             most[half] = _mm256_max_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0), d), most[half]);
-            for (quarter, d) in wide(d).into_iter().enumerate() {
+            for (quarter, d) in widened(d).into_iter().enumerate() {
                 // Squares of f32 are exact.
                 sums[2 * half + quarter] = _mm256_fmadd_pd(d, d, sums[2 * half + quarter]);
             }
@@ -117,7 +125,7 @@ pub(super) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
     let (ys, y_rest) = y.as_chunks::<LANES>();
     let mut largest = [_mm256_setzero_pd(); 2];
     for (x, y) in xs.iter().zip(ys) {
-        let (x, y) = (wide(load_f32x8(x)), wide(load_f32x8(y)));
+        let (x, y) = (widened(load_f32x8(x)), widened(load_f32x8(y)));
         for half in 0..2 {
             let ratio = magnitude(_mm256_div_pd(_mm256_sub_pd(y[half], x[half]), x[half]));
             largest[half] = _mm256_max_pd(_mm256_and_pd(ratio, nonzero(x[half])), largest[half]);
@@ -128,7 +136,7 @@ pub(super) fn largest_ratio(x: &[f32], y: &[f32]) -> f64 {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn wide(x: __m256) -> Lanes {
+fn widened(x: __m256) -> Lanes {
     [_mm256_cvtps_pd(_mm256_castps256_ps128(x)), _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x))]
 }
 

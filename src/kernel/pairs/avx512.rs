@@ -1,6 +1,6 @@
 //! A lane of its own for each of 8 sums, so that all fit registers at once.
 
-use super::{Errors, SQUARES, error, more, portable, total_of_squares};
+use super::{Errors, SQUARES, error, portable, products, total_of_squares, wide};
 use crate::kernel::{
     sums::total,
     x86::{load_f32x8, load_f32x16, store_f32x16, store_f64x8},
@@ -10,13 +10,13 @@ use core::arch::x86_64::*;
 const LANES: usize = 8;
 
 #[target_feature(enable = "avx512f,avx512dq,popcnt")]
-pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Errors {
+pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
     let (xs, x_rest) = x.as_chunks::<{ 2 * LANES }>();
     let (ys, y_rest) = y.as_chunks::<{ 2 * LANES }>();
     let (zero, one) = (_mm512_setzero_ps(), opaque_one());
     let factor = _mm512_set1_pd(below);
-    let [first_x, first_y] = first.map(|first| _mm512_set1_pd(first));
-    let (mut lanes, mut largest) = ([_mm512_setzero_pd(); 8], _mm512_setzero_pd());
+    let (mut sums, mut totals) = ([_mm512_setzero_pd(); 3], [_mm512_setzero_pd(); 2]);
+    let (mut products_of, mut largest) = ([_mm512_setzero_pd(); 3], _mm512_setzero_pd());
     let (mut zeros_changed, mut exceeding) = (0, 0);
     let (mut low, mut high) = (_mm512_set1_ps(f32::INFINITY), _mm512_set1_ps(f32::NEG_INFINITY));
     for (x, y) in xs.iter().zip(ys) {
@@ -29,15 +29,16 @@ pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Error
             let (x, y) = (_mm512_cvtps_pd(x), _mm512_cvtps_pd(y));
             let d = _mm512_sub_pd(y, x);
             let size = _mm512_abs_pd(d);
-            let (more_x, more_y) = (_mm512_sub_pd(x, first_x), _mm512_sub_pd(y, first_y));
-            // Products are rounded before they are added, as without fused operations.
-            let [dd, xx] = [d, more_x].map(|x| _mm512_mul_pd(x, x));
-            let (yy, xy) = (_mm512_mul_pd(more_y, more_y), _mm512_mul_pd(more_x, more_y));
-            for (lane, term) in lanes.iter_mut().zip([d, size, dd, more_x, more_y, xx, yy]) {
-                *lane = _mm512_fmadd_pd(term, one, *lane);
-            }
+            sums[0] = _mm512_add_pd(sums[0], d);
+            sums[1] = _mm512_add_pd(sums[1], size);
+            // Rounded before it is added, as without fused operations; the other products are exact.
+            sums[2] = _mm512_add_pd(sums[2], _mm512_mul_pd(d, d));
             // Half of the machine multiplies and the other half does not.
-            lanes[7] = _mm512_add_pd(xy, lanes[7]);
+            totals[0] = _mm512_fmadd_pd(x, one, totals[0]);
+            totals[1] = _mm512_fmadd_pd(y, one, totals[1]);
+            products_of[0] = _mm512_fmadd_pd(x, x, products_of[0]);
+            products_of[1] = _mm512_fmadd_pd(y, y, products_of[1]);
+            products_of[2] = _mm512_fmadd_pd(x, y, products_of[2]);
             largest = _mm512_max_pd(size, largest);
             _mm512_cmp_pd_mask::<_CMP_GT_OQ>(size, _mm512_mul_pd(_mm512_abs_pd(x), factor))
         };
@@ -46,17 +47,13 @@ pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Error
         // Where x is zero any error exceeds, and that is not what is asked.
         exceeding |= (u16::from(first) | u16::from(second) << LANES) & !changed;
     }
-    let rest = portable::errors(x_rest, y_rest, first, below);
-    let [d, size, square, x, y, xx, yy, xy] = finish(lanes, x_rest, y_rest, |x, y| {
-        let (d, [x, y]) = (error(x, y), more(x, y, first));
-        [d, d.abs(), d * d, x, y, x * x, y * y, x * y]
-    });
+    let rest = portable::errors(x_rest, y_rest, below);
     Errors {
         low: _mm512_reduce_min_ps(low).min(rest.low),
         high: _mm512_reduce_max_ps(high).max(rest.high),
-        sums: [d, size, square],
-        totals: [x, y],
-        products: [xx, yy, xy],
+        sums: finish(sums, x_rest, y_rest, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
+        totals: finish(totals, x_rest, y_rest, wide),
+        products: finish(products_of, x_rest, y_rest, products),
         largest: in_memory(largest).into_iter().fold(rest.largest, f64::max),
         zeros_changed: zeros_changed + rest.zeros_changed,
         may_exceed: exceeding != 0 || rest.may_exceed,

@@ -14,9 +14,9 @@ use super::{level::dispatch, sums::total};
 pub(crate) struct Errors {
     /// Sums of d, |d| and d².
     pub(crate) sums: [f64; 3],
-    /// Sums of what x and y are more than those of the first pair.
+    /// Sums of x and y.
     pub(crate) totals: [f64; 2],
-    /// Sums of the squares of these differences, and of their products.
+    /// Sums of x², y² and xy, all of which are exact.
     pub(crate) products: [f64; 3],
     /// The smallest and the largest x, infinite without any; of two zeros either.
     pub(crate) low: f32,
@@ -35,8 +35,13 @@ pub(crate) fn errors(x: &[f32], y: &[f32], ratio: f64) -> Errors {
     // With few bits products are exact: a ratio of 1, that of all values that became 0, is not looked at again and again.
     let few = ratio.to_bits().trailing_zeros() >= f32::MANTISSA_DIGITS;
     let below = if few { ratio } else { ratio * (1.0 - 4.0 * f64::EPSILON) };
-    let first = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
-    dispatch!(errors(x, y, first, below): avx512 avx2)
+    dispatch!(errors(x, y, below): avx512 avx2)
+}
+
+/// Sums of what x and y are more than those of the first pair, and of the squares of these differences and their products: for
+/// values far from zero.
+pub(crate) fn about_first(x: &[f32], y: &[f32]) -> ([f64; 2], [f64; 3]) {
+    portable::about_first(x, y)
 }
 
 /// The sum of d², and the largest |d|, where d is rounded to f32, which halves the conversions. The square of pair `i` goes to
@@ -65,8 +70,15 @@ pub(crate) fn error(x: f32, y: f32) -> f64 {
     f64::from(y) - f64::from(x)
 }
 
-/// What a pair is more than the first one.
+/// As f64.
 #[inline(always)]
-fn more(x: f32, y: f32, [first_x, first_y]: [f64; 2]) -> [f64; 2] {
-    [f64::from(x) - first_x, f64::from(y) - first_y]
+fn wide(x: f32, y: f32) -> [f64; 2] {
+    [x.into(), y.into()]
+}
+
+/// Squares and the product, exact.
+#[inline(always)]
+fn products(x: f32, y: f32) -> [f64; 3] {
+    let [x, y] = wide(x, y);
+    [x * x, y * y, x * y]
 }

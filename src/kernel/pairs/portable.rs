@@ -1,13 +1,13 @@
 //! Few sums in each pass, so that they stay in registers; the pairs are few enough for the first-level cache.
 
-use super::{Errors, SQUARES, error, more, total_of_squares};
+use super::{Errors, SQUARES, error, products, total_of_squares, wide};
 use crate::kernel::{
     extrema::enclose,
     sums::{largest, sums},
 };
 
 #[inline(always)]
-pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Errors {
+pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
     let exceeds = |x: f32, y: f32| (x != 0.0) & (error(x, y).abs() > below * f64::from(x).abs());
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
     enclose(x, &mut low, &mut high);
@@ -15,15 +15,23 @@ pub(super) fn errors(x: &[f32], y: &[f32], first: [f64; 2], below: f64) -> Error
         low,
         high,
         sums: sums(x, y, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
-        totals: sums(x, y, |x, y| more(x, y, first)),
-        products: sums(x, y, |x, y| {
-            let [x, y] = more(x, y, first);
-            [x * x, y * y, x * y]
-        }),
+        totals: sums(x, y, wide),
+        products: sums(x, y, products),
         largest: largest(x, y, |x, y| error(x, y).abs()),
         zeros_changed: x.iter().zip(y).map(|(&x, &y)| u32::from(x == 0.0 && y != 0.0)).sum::<u32>().into(),
         may_exceed: x.iter().zip(y).fold(false, |any, (&x, &y)| any | exceeds(x, y)),
     }
+}
+
+pub(super) fn about_first(x: &[f32], y: &[f32]) -> ([f64; 2], [f64; 3]) {
+    let [first_x, first_y] = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
+    let more = |x: f32, y: f32| [f64::from(x) - first_x, f64::from(y) - first_y];
+    let totals = sums(x, y, more);
+    let products = sums(x, y, |x, y| {
+        let [x, y] = more(x, y);
+        [x * x, y * y, x * y]
+    });
+    (totals, products)
 }
 
 pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f32) {
