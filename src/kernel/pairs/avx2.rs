@@ -38,7 +38,7 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
             exceeding = _mm256_or_pd(exceeding, _mm256_and_pd(exceeds, nonzero(x[half])));
         }
     }
-    let rest = portable::errors(x_rest, y_rest, below);
+    let rest = portable::rest(x_rest, y_rest, below);
     let Figures { low, high, totals, products } = figures(x, y);
     Errors {
         low,

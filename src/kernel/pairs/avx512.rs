@@ -47,7 +47,7 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
         // Where x is zero any error exceeds, and that is not what is asked.
         exceeding |= (u16::from(first) | u16::from(second) << LANES) & !changed;
     }
-    let rest = portable::errors(x_rest, y_rest, below);
+    let rest = portable::rest(x_rest, y_rest, below);
     Errors {
         low: _mm512_reduce_min_ps(low).min(rest.low),
         high: _mm512_reduce_max_ps(high).max(rest.high),

@@ -23,6 +23,25 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
     }
 }
 
+/// Of what no vector is left for, which is nothing most of the time.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+#[inline(always)]
+pub(super) fn rest(x: &[f32], y: &[f32], below: f64) -> Errors {
+    if x.is_empty() {
+        return Errors {
+            sums: [0.0; 3],
+            totals: [0.0; 2],
+            products: [0.0; 3],
+            low: f32::INFINITY,
+            high: f32::NEG_INFINITY,
+            largest: 0.0,
+            zeros_changed: 0,
+            may_exceed: false,
+        };
+    }
+    errors(x, y, below)
+}
+
 pub(super) fn about_first(x: &[f32], y: &[f32]) -> ([f64; 2], [f64; 3]) {
     let [first_x, first_y] = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
     let more = |x: f32, y: f32| [f64::from(x) - first_x, f64::from(y) - first_y];
