@@ -323,6 +323,28 @@ fn a_ratio_that_is_larger_by_a_bit_is_found() {
 }
 
 #[test]
+fn moments_are_exact_however_far_values_are_from_zero() {
+    let mut random = Random(9);
+    for (offset, scale) in [(0.0, 1.0), (100.0, 1.0), (-300.0, 1.0), (1e4, 1.0), (1e6, 1.0), (1e4, 1e-4), (0.0, 0.0)] {
+        let x: Vec<f32> = (0..3000).map(|_| offset + random.gaussian()).collect();
+        // Few values far from zero are restored as values near it, and none of them is zero if scale is not.
+        let y: Vec<f32> = x.iter().map(|x| (x - if scale < 1.0 { offset } else { 0.0 } + 0.1) * scale).collect();
+        let mean = |values: &[f32]| values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64;
+        let (mean_x, mean_y) = (mean(&x), mean(&y));
+        let about = |term: fn(f64, f64) -> f64| {
+            x.iter().zip(&y).map(|(&x, &y)| term(f64::from(x) - mean_x, f64::from(y) - mean_y)).sum::<f64>()
+        };
+        let [xx, yy, xy] = [about(|x, _| x * x), about(|_, y| y * y), about(|x, y| x * y)];
+        let stats = ErrorStats::measure(&x, &y).unwrap();
+        let noise: f64 = x.iter().zip(&y).map(|(&x, &y)| (f64::from(y) - f64::from(x)).powi(2)).sum();
+        assert_abs_diff_eq!(stats.snr_db(), 10.0 * (xx / noise).log10(), epsilon = 1e-8);
+        if scale > 0.0 {
+            assert_abs_diff_eq!(stats.pearson(), xy / (xx * yy).sqrt(), epsilon = 1e-9);
+        }
+    }
+}
+
+#[test]
 fn moments_survive_a_first_pair_far_from_the_others() {
     for first in [1e3_f32, -1e6, 1e9] {
         let mut x: Vec<f32> = (0..3000).map(|i| ((i * 7919) % 1000) as f32 * 1e-3).collect();

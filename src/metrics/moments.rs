@@ -22,9 +22,10 @@ impl Moments {
     /// Of finite pairs, at least one. Sums about zero lose at most 16 of 53 bits to the square of the mean; where they would lose
     /// more, sums are taken about the first pair, which deviates from the mean by at most `count` of its mean square.
     pub(super) fn of(x: &[f32], y: &[f32], errors: &Errors) -> Self {
-        let (zero, [xx, yy, _]) = ([0.0; 2], errors.products);
-        let moments = Self::about(zero, x.len(), errors.totals, errors.products);
-        if moments.xx >= LEFT * xx && moments.yy >= LEFT * yy {
+        let (total, [xx, yy, _]) = (errors.total, errors.products);
+        let moments = Self::about([0.0; 2], x.len(), [total, total + errors.sums[0]], errors.products);
+        // The sum of y has the rounding of that of x.
+        if moments.xx >= LEFT * xx && (moments.yy >= LEFT * xx.max(yy) || yy == 0.0) {
             return moments;
         }
         let first = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));

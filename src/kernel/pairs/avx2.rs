@@ -1,6 +1,6 @@
 //! Two vectors for the 8 lanes of each sum, and two passes, so that sums stay in registers.
 
-use super::{Errors, SQUARES, error, portable, products, total_of_squares, wide};
+use super::{Errors, SQUARES, error, portable, products, total_of_squares};
 use crate::kernel::{
     extrema::enclose,
     sums::total,
@@ -39,12 +39,12 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
         }
     }
     let rest = portable::rest(x_rest, y_rest, below);
-    let Figures { low, high, totals, products } = figures(x, y);
+    let Figures { low, high, total, products } = figures(x, y);
     Errors {
         low,
         high,
         sums: finish(sums, x_rest, y_rest, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
-        totals,
+        total,
         products,
         largest: in_memory(largest).into_iter().fold(rest.largest, f64::max),
         zeros_changed: zeros_changed + rest.zeros_changed,
@@ -56,7 +56,7 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
 struct Figures {
     low: f32,
     high: f32,
-    totals: [f64; 2],
+    total: f64,
     products: [f64; 3],
 }
 
@@ -66,7 +66,7 @@ struct Figures {
 fn figures(x: &[f32], y: &[f32]) -> Figures {
     let (xs, x_rest) = x.as_chunks::<LANES>();
     let (ys, y_rest) = y.as_chunks::<LANES>();
-    let (mut totals, mut products_of) = ([[_mm256_setzero_pd(); 2]; 2], [[_mm256_setzero_pd(); 2]; 3]);
+    let (mut total, mut products_of) = ([_mm256_setzero_pd(); 2], [[_mm256_setzero_pd(); 2]; 3]);
     let (mut low, mut high) = (_mm256_set1_ps(f32::INFINITY), _mm256_set1_ps(f32::NEG_INFINITY));
     for (x, y) in xs.iter().zip(ys) {
         let (x, y) = (load_f32x8(x), load_f32x8(y));
@@ -75,8 +75,7 @@ fn figures(x: &[f32], y: &[f32]) -> Figures {
         let (x, y) = (widened(x), widened(y));
         for half in 0..2 {
             let (x, y) = (x[half], y[half]);
-            totals[0][half] = _mm256_add_pd(totals[0][half], x);
-            totals[1][half] = _mm256_add_pd(totals[1][half], y);
+            total[half] = _mm256_add_pd(total[half], x);
             // Products are exact.
             products_of[0][half] = _mm256_fmadd_pd(x, x, products_of[0][half]);
             products_of[1][half] = _mm256_fmadd_pd(y, y, products_of[1][half]);
@@ -88,10 +87,11 @@ fn figures(x: &[f32], y: &[f32]) -> Figures {
     store_f32x8(&mut highs, high);
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
     enclose(x_rest, &mut low, &mut high);
+    let [total] = finish([total], x_rest, y_rest, |x, _| [x.into()]);
     Figures {
         low: lows.into_iter().fold(low, f32::min),
         high: highs.into_iter().fold(high, f32::max),
-        totals: finish(totals, x_rest, y_rest, wide),
+        total,
         products: finish(products_of, x_rest, y_rest, products),
     }
 }

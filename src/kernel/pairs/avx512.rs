@@ -1,6 +1,6 @@
 //! A lane of its own for each of 8 sums, so that all fit registers at once.
 
-use super::{Errors, SQUARES, error, portable, products, total_of_squares, wide};
+use super::{Errors, SQUARES, error, portable, products, total_of_squares};
 use crate::kernel::{
     sums::total,
     x86::{load_f32x8, load_f32x16, store_f32x16, store_f64x8},
@@ -15,7 +15,7 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
     let (ys, y_rest) = y.as_chunks::<{ 2 * LANES }>();
     let (zero, one) = (_mm512_setzero_ps(), opaque_one());
     let factor = _mm512_set1_pd(below);
-    let (mut sums, mut totals) = ([_mm512_setzero_pd(); 3], [_mm512_setzero_pd(); 2]);
+    let (mut sums, mut total) = ([_mm512_setzero_pd(); 3], _mm512_setzero_pd());
     let (mut products_of, mut largest) = ([_mm512_setzero_pd(); 3], _mm512_setzero_pd());
     let (mut zeros_changed, mut exceeding) = (0, 0);
     let (mut low, mut high) = (_mm512_set1_ps(f32::INFINITY), _mm512_set1_ps(f32::NEG_INFINITY));
@@ -34,8 +34,7 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
             // Rounded before it is added, as without fused operations; the other products are exact.
             sums[2] = _mm512_add_pd(sums[2], _mm512_mul_pd(d, d));
             // Half of the machine multiplies and the other half does not.
-            totals[0] = _mm512_fmadd_pd(x, one, totals[0]);
-            totals[1] = _mm512_fmadd_pd(y, one, totals[1]);
+            total = _mm512_fmadd_pd(x, one, total);
             products_of[0] = _mm512_fmadd_pd(x, x, products_of[0]);
             products_of[1] = _mm512_fmadd_pd(y, y, products_of[1]);
             products_of[2] = _mm512_fmadd_pd(x, y, products_of[2]);
@@ -48,11 +47,12 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
         exceeding |= (u16::from(first) | u16::from(second) << LANES) & !changed;
     }
     let rest = portable::rest(x_rest, y_rest, below);
+    let [total] = finish([total], x_rest, y_rest, |x, _| [x.into()]);
     Errors {
         low: _mm512_reduce_min_ps(low).min(rest.low),
         high: _mm512_reduce_max_ps(high).max(rest.high),
         sums: finish(sums, x_rest, y_rest, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
-        totals: finish(totals, x_rest, y_rest, wide),
+        total,
         products: finish(products_of, x_rest, y_rest, products),
         largest: in_memory(largest).into_iter().fold(rest.largest, f64::max),
         zeros_changed: zeros_changed + rest.zeros_changed,

@@ -14,8 +14,8 @@ use super::{level::dispatch, sums::total};
 pub(crate) struct Errors {
     /// Sums of d, |d| and d².
     pub(crate) sums: [f64; 3],
-    /// Sums of x and y.
-    pub(crate) totals: [f64; 2],
+    /// The sum of x; that of y is as much more as that of d says.
+    pub(crate) total: f64,
     /// Sums of x², y² and xy, all of which are exact.
     pub(crate) products: [f64; 3],
     /// The smallest and the largest x, infinite without any; of two zeros either.
@@ -70,15 +70,9 @@ pub(crate) fn error(x: f32, y: f32) -> f64 {
     f64::from(y) - f64::from(x)
 }
 
-/// As f64.
-#[inline(always)]
-fn wide(x: f32, y: f32) -> [f64; 2] {
-    [x.into(), y.into()]
-}
-
 /// Squares and the product, exact.
 #[inline(always)]
 fn products(x: f32, y: f32) -> [f64; 3] {
-    let [x, y] = wide(x, y);
+    let (x, y) = (f64::from(x), f64::from(y));
     [x * x, y * y, x * y]
 }

@@ -1,6 +1,6 @@
 //! Few sums in each pass, so that they stay in registers; the pairs are few enough for the first-level cache.
 
-use super::{Errors, SQUARES, error, products, total_of_squares, wide};
+use super::{Errors, SQUARES, error, products, total_of_squares};
 use crate::kernel::{
     extrema::enclose,
     sums::{largest, sums},
@@ -11,11 +11,12 @@ pub(super) fn errors(x: &[f32], y: &[f32], below: f64) -> Errors {
     let exceeds = |x: f32, y: f32| (x != 0.0) & (error(x, y).abs() > below * f64::from(x).abs());
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
     enclose(x, &mut low, &mut high);
+    let [total] = sums(x, y, |x, _| [x.into()]);
     Errors {
         low,
         high,
         sums: sums(x, y, |x, y| [error(x, y), error(x, y).abs(), error(x, y) * error(x, y)]),
-        totals: sums(x, y, wide),
+        total,
         products: sums(x, y, products),
         largest: largest(x, y, |x, y| error(x, y).abs()),
         zeros_changed: x.iter().zip(y).map(|(&x, &y)| u32::from(x == 0.0 && y != 0.0)).sum::<u32>().into(),
@@ -30,7 +31,7 @@ pub(super) fn rest(x: &[f32], y: &[f32], below: f64) -> Errors {
     if x.is_empty() {
         return Errors {
             sums: [0.0; 3],
-            totals: [0.0; 2],
+            total: 0.0,
             products: [0.0; 3],
             low: f32::INFINITY,
             high: f32::NEG_INFINITY,
