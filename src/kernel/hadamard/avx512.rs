@@ -1,13 +1,24 @@
 //! All stages within 256 values in registers, and up to four of the others in one pass.
 
-use super::factor;
-use crate::kernel::x86::{load_f32x16, store_f32x16};
+use super::{factor, portable};
+use crate::{
+    kernel::{
+        level::twins,
+        x86::{load_f32x16, store_f32x16},
+    },
+    seed::Seed,
+};
 use core::arch::x86_64::*;
 
 const LANES: usize = 16;
 
 /// A vector as it is in memory.
 type Row = [f32; LANES];
+
+// There are products of 64 bits.
+twins! {"avx512f,avx512dq,avx512vl":
+    fn fill(signs: &mut [u64], seed: Seed, start: usize);
+}
 
 #[target_feature(enable = "avx512f")]
 pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {

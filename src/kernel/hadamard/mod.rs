@@ -55,19 +55,7 @@ fn for_each_window(
 
 /// The signs from position `start` on.
 fn fill(signs: &mut [u64], seed: Seed, start: usize) {
-    let (first, shift) = ((start / WORD) as u64, start % WORD);
-    if shift == 0 {
-        for (signs, word) in signs.iter_mut().zip(first..) {
-            *signs = seed.bits(word);
-        }
-        return;
-    }
-    let mut bits = seed.bits(first);
-    for (signs, word) in signs.iter_mut().zip(first + 1..) {
-        let next = seed.bits(word);
-        *signs = bits >> shift | next << (WORD - shift);
-        bits = next;
-    }
+    dispatch!(fill(signs, seed, start): avx512);
 }
 
 fn forward_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {

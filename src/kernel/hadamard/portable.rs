@@ -1,9 +1,27 @@
 //! Stage by stage, for all machines.
 
 use super::{WORD, factor};
+use crate::seed::Seed;
 
 /// Values that the first four stages work on at once.
 const FIRST: usize = 16;
+
+#[inline(always)]
+pub(super) fn fill(signs: &mut [u64], seed: Seed, start: usize) {
+    let (first, shift) = ((start / WORD) as u64, start % WORD);
+    if shift == 0 {
+        for (signs, word) in signs.iter_mut().zip(first..) {
+            *signs = seed.bits(word);
+        }
+        return;
+    }
+    let mut bits = seed.bits(first);
+    for (signs, word) in signs.iter_mut().zip(first + 1..) {
+        let next = seed.bits(word);
+        *signs = bits >> shift | next << (WORD - shift);
+        bits = next;
+    }
+}
 
 pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
     let factor = factor(block).to_bits();
