@@ -1,82 +1,11 @@
-//! Sixteen values at a time; what is left of a block goes one by one.
+//! Codes: integers by a division that a reciprocal and its remainder stand for, levels of a table by a search in registers.
 
-use super::{Ends, Integers, Layout, TABLE, THRESHOLDS, by_block, by_ends, each_block, portable};
-use crate::kernel::x86::*;
+use super::LANES;
+use crate::kernel::{
+    blocks::{Integers, Layout, THRESHOLDS, by_block, by_ends, each_block, portable},
+    x86::*,
+};
 use core::arch::x86_64::*;
-
-const LANES: usize = 16;
-
-#[target_feature(enable = "avx512f")]
-pub(super) fn largest(block: usize, values: &[f32], largest: &mut [u32]) {
-    if block != 2 * LANES {
-        for (values, largest) in values.chunks(block).zip(largest) {
-            let (rows, rest) = values.as_chunks::<LANES>();
-            let most = rows.iter().fold(_mm512_setzero_si512(), |most, row| _mm512_max_epu32(most, magnitudes(row)));
-            *largest = _mm512_reduce_max_epu32(most).max(portable::largest_of(rest));
-        }
-        return;
-    }
-    // The block of most formats: sixteen of them are reduced together, half of the vectors at each step.
-    let (groups, rest) = values.as_chunks::<{ 2 * LANES * LANES }>();
-    let (largest, rest_largest) = largest.split_at_mut(groups.len() * LANES);
-    for (group, largest) in groups.iter().zip(largest.as_chunks_mut::<LANES>().0) {
-        let rows = group.as_chunks::<LANES>().0;
-        let mut most = [_mm512_setzero_si512(); LANES];
-        for (most, rows) in most.iter_mut().zip(rows.as_chunks::<2>().0) {
-            *most = _mm512_max_epu32(magnitudes(&rows[0]), magnitudes(&rows[1]));
-        }
-        for i in 0..8 {
-            let (a, b) = (most[2 * i], most[2 * i + 1]);
-            most[i] = _mm512_max_epu32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-        }
-        for i in 0..4 {
-            let (a, b) = (most[2 * i], most[2 * i + 1]);
-            most[i] = _mm512_max_epu32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
-        }
-        for i in 0..2 {
-            let (a, b) = (most[2 * i], most[2 * i + 1]);
-            let (even, odd) =
-                (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b));
-            most[i] = _mm512_max_epu32(even, odd);
-        }
-        let (a, b) = (most[0], most[1]);
-        let (even, odd) = (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b));
-        store_u32x16(largest, _mm512_max_epu32(even, odd));
-    }
-    portable::largest(block, rest, rest_largest);
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn magnitudes(row: &[f32; LANES]) -> __m512i {
-    _mm512_and_si512(_mm512_castps_si512(load_f32x16(row)), _mm512_set1_epi32(i32::MAX))
-}
-
-#[target_feature(enable = "avx512f")]
-pub(super) fn outward(reach: f32, mask: u32, extents: &[u32], scales: &mut [f32]) -> Ends {
-    // Under usable scales, what is missing of a product with less could be too little for an f32.
-    if reach < 0.125 {
-        return portable::outward(reach, mask, extents, scales);
-    }
-    let (extents, rest_extents) = extents.as_chunks::<LANES>();
-    let (rows, rest) = scales.as_chunks_mut::<LANES>();
-    let (reach_of_all, mask_of_all) = (_mm512_set1_ps(reach), _mm512_set1_epi32(mask.cast_signed()));
-    let (mut least, mut most) = (_mm512_set1_epi32(i32::MAX), _mm512_set1_epi32(i32::MIN));
-    for (extents, row) in extents.iter().zip(rows) {
-        let extents = _mm512_castsi512_ps(load_u32x16(extents));
-        let nearest = _mm512_div_ps(extents, reach_of_all);
-        // What is missing has its sign, however little it is.
-        let missing = _mm512_fnmadd_ps(nearest, reach_of_all, extents);
-        let short = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(missing, _mm512_setzero_ps());
-        let nearest = _mm512_castps_si512(nearest);
-        let nearest = _mm512_mask_add_epi32(nearest, short, nearest, _mm512_set1_epi32(1));
-        let bits = _mm512_andnot_si512(mask_of_all, _mm512_add_epi32(nearest, mask_of_all));
-        (least, most) = (_mm512_min_epi32(least, bits), _mm512_max_epi32(most, bits));
-        store_f32x16(row, _mm512_castsi512_ps(bits));
-    }
-    let ends = portable::outward(reach, mask, rest_extents, rest);
-    (ends.0.min(_mm512_reduce_min_epi32(least)), ends.1.max(_mm512_reduce_max_epi32(most)))
-}
 
 /// A block's scale, its reciprocal, and the values beyond which nothing but the first or the last integer is near.
 struct Division {
@@ -112,7 +41,13 @@ impl Division {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
-pub(super) fn quantize_integers(ends: Integers, layout: Layout, scales: &[f32], values: &[f32], codes: &mut [u8]) {
+pub(in crate::kernel::blocks) fn quantize_integers(
+    ends: Integers,
+    layout: Layout,
+    scales: &[f32],
+    values: &[f32],
+    codes: &mut [u8],
+) {
     by_ends!(ends, layout, scales, values, codes);
 }
 
@@ -252,7 +187,7 @@ fn searched<const HALF: i32>(x: __m512, step: __m512, below: __m512i) -> __m512i
 }
 
 #[target_feature(enable = "avx512f,avx512vbmi")]
-pub(super) fn quantize_table(
+pub(in crate::kernel::blocks) fn quantize_table(
     thresholds: &[f32; THRESHOLDS],
     layout: Layout,
     scales: &[f32],
@@ -299,102 +234,4 @@ fn table<const BLOCK: usize, const NIBBLES: bool>(
         }
         portable::table_codes(thresholds, NIBBLES, scale, rest, rest_codes);
     });
-}
-
-#[target_feature(enable = "avx512f")]
-pub(super) fn dequantize_integers(first: i32, layout: Layout, scales: &[f32], codes: &[u8], values: &mut [f32]) -> u8 {
-    by_block!(values, layout, integers_of(first, layout, scales, codes, values))
-}
-
-#[target_feature(enable = "avx512f")]
-fn integers_of<const BLOCK: usize>(first: i32, layout: Layout, scales: &[f32], codes: &[u8], values: &mut [f32]) -> u8 {
-    let (mut most, mut most_rest) = (_mm_setzero_si128(), 0);
-    let from = _mm512_set1_epi32(first);
-    each_block!(layout, scales, |scale, codes / 1, values| {
-        let (rows, rest) = values.as_chunks_mut::<LANES>();
-        let (code_rows, rest_codes) = codes.as_chunks::<LANES>();
-        let factor = _mm512_set1_ps(scale);
-        for (row, codes) in rows.iter_mut().zip(code_rows) {
-            let codes = load_u8x16(codes);
-            most = _mm_max_epu8(most, codes);
-            let integers = _mm512_add_epi32(_mm512_cvtepu8_epi32(codes), from);
-            store_f32x16(row, _mm512_mul_ps(_mm512_cvtepi32_ps(integers), factor));
-        }
-        most_rest = most_rest.max(portable::integers_of(first, scale, rest_codes, rest));
-    });
-    largest_byte(most).max(most_rest)
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn dequantize_table(
-    table: &[f32; TABLE],
-    layout: Layout,
-    scales: &[f32],
-    codes: &[u8],
-    values: &mut [f32],
-) -> u8 {
-    if layout.nibbles {
-        by_block!(values, layout, nibble_levels(table, layout, scales, codes, values))
-    } else {
-        by_block!(values, layout, byte_levels(table, layout, scales, codes, values))
-    }
-}
-
-/// The levels of a table under a scale.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn levels(table: &[f32; TABLE], scale: f32) -> __m512 {
-    _mm512_mul_ps(load_f32x16(table), _mm512_set1_ps(scale))
-}
-
-#[target_feature(enable = "avx512f")]
-fn byte_levels<const BLOCK: usize>(
-    table: &[f32; TABLE],
-    layout: Layout,
-    scales: &[f32],
-    codes: &[u8],
-    values: &mut [f32],
-) -> u8 {
-    let (mut most, mut most_rest) = (_mm_setzero_si128(), 0);
-    each_block!(layout, scales, |scale, codes / 1, values| {
-        let (rows, rest) = values.as_chunks_mut::<LANES>();
-        let (code_rows, rest_codes) = codes.as_chunks::<LANES>();
-        let levels = levels(table, scale);
-        for (row, codes) in rows.iter_mut().zip(code_rows) {
-            let codes = load_u8x16(codes);
-            most = _mm_max_epu8(most, codes);
-            store_f32x16(row, _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(codes), levels));
-        }
-        most_rest = most_rest.max(portable::levels_of(table, false, scale, rest_codes, rest));
-    });
-    largest_byte(most).max(most_rest)
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-fn nibble_levels<const BLOCK: usize>(
-    table: &[f32; TABLE],
-    layout: Layout,
-    scales: &[f32],
-    codes: &[u8],
-    values: &mut [f32],
-) -> u8 {
-    // Each byte to two lanes, one of which sees its upper half; look-ups ignore what is above.
-    let twice = _mm_setr_epi8(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    let halves = _mm512_setr_epi32(0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4);
-    let (mut low, mut high, mut most_rest) = (_mm_setzero_si128(), _mm_setzero_si128(), 0);
-    let mask = _mm_set1_epi8(15);
-    each_block!(layout, scales, |scale, codes / 2, values| {
-        let (rows, rest) = values.as_chunks_mut::<LANES>();
-        let (byte_rows, rest_bytes) = codes.as_chunks::<{ LANES / 2 }>();
-        let levels = levels(table, scale);
-        for (row, bytes) in rows.iter_mut().zip(byte_rows) {
-            let bytes = load_u8x8(bytes);
-            low = _mm_max_epu8(low, _mm_and_si128(bytes, mask));
-            high = _mm_max_epu8(high, bytes);
-            let codes = _mm512_srlv_epi32(_mm512_cvtepu8_epi32(_mm_shuffle_epi8(bytes, twice)), halves);
-            store_f32x16(row, _mm512_permutexvar_ps(codes, levels));
-        }
-        most_rest = most_rest.max(portable::levels_of(table, true, scale, rest_bytes, rest));
-    });
-    largest_byte(low).max(largest_byte(high) / 16).max(most_rest)
 }
