@@ -4,9 +4,9 @@ mod common;
 
 use common::{gaussian, to_bits};
 use fewbits::{
-    BitPack, Blocks, Code, Codec, CodecExt, Coded, Describe, Description, Error, Fit, Frame, Grid, Levels, Pipeline,
-    PipelineExt, Quantizer, QuantizerExt, Range, Reader, Restore, Result, Scale, ScaleType, Scaled, Scales, Stages,
-    Uniform, UniformQuantizer, Values, ValuesMut, bf16, f16,
+    BitPack, Blocks, Code, Codec, CodecExt, Coded, Describe, Description, Error, Fit, Frame, FrameWriter, Grid, Levels,
+    Pipeline, PipelineExt, Quantizer, QuantizerExt, Range, Reader, Restore, Result, Scale, ScaleType, Scaled, Scales,
+    Stages, Uniform, UniformQuantizer, Values, ValuesMut, bf16, f16,
 };
 
 /// Keeps signs only, in blocks of four values: two functions, the number of levels and a description.
@@ -142,7 +142,7 @@ fn foreign_stages_in_frames() {
 
     // A codec with a variable rate: any pipeline makes frames.
     let pipeline = Coded::new(Signs { magnitude: 2.0 }, Runs);
-    let bytes = fewbits::FrameWriter::new(&pipeline).chunk_len(300).encode(&data).unwrap();
+    let bytes = FrameWriter::new(&pipeline).chunk_len(300).encode(&data).unwrap();
     let frame = Frame::parse(&bytes).unwrap();
     assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xff }));
     let decoder = frame.decoder_with(pipeline).unwrap();
@@ -218,7 +218,7 @@ impl Pipeline for Raw {
 fn a_pipeline_needs_no_quantizer() {
     let data = gaussian(1000, 3);
     for chunk_len in [100, 10_000] {
-        let bytes = fewbits::FrameWriter::new(&Raw).chunk_len(chunk_len).encode(&data).unwrap();
+        let bytes = FrameWriter::new(&Raw).chunk_len(chunk_len).encode(&data).unwrap();
         let frame = Frame::parse(&bytes).unwrap();
         assert_eq!(frame.decode::<f32>(), Err(Error::ForeignStage { tag: 0xff }));
         let mut out = vec![0.0_f32; 1000];
@@ -517,4 +517,67 @@ fn foreign_parameters_of_every_kind() {
     }
     assert!(Chatty::from_bytes(&Writes("test chatter").to_bytes()).is_err());
     assert!(Chatty::from_bytes(&Writes("test chatty").to_bytes()).is_ok());
+}
+
+/// Says that streams have one length, and writes others.
+#[derive(Debug)]
+struct Unlike {
+    said: fn(usize) -> Option<usize>,
+    written: fn(usize, usize) -> usize,
+}
+
+impl Pipeline for Unlike {
+    fn max_encoded_len(&self, values: usize) -> usize {
+        2 * values
+    }
+    fn encoded_len(&self, values: usize) -> Option<usize> {
+        (self.said)(values)
+    }
+    fn encode_at(&self, start: usize, values: Values<'_>, bytes: &mut [u8]) -> Result<usize> {
+        let (count, most) = (values.len(), 2 * values.len());
+        let len = (self.written)(start, count);
+        bytes[..len].iter_mut().enumerate().for_each(|(i, byte)| *byte = (start + 7 * i) as u8);
+        // All of the room may be written.
+        bytes[len..most].fill(0xee);
+        Ok(len)
+    }
+    fn decode_at(&self, _start: usize, _bytes: &[u8], _values: ValuesMut<'_>) -> Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Describe for Unlike {
+    fn describe(&self, out: &mut Description) {
+        out.foreign("test unlike", |_| ());
+    }
+}
+
+#[test]
+fn frames_hold_what_pipelines_write_and_not_what_they_say() {
+    let said: [fn(usize) -> Option<usize>; 6] = [
+        Some,
+        |_| Some(0),
+        |_| Some(usize::MAX),
+        |values| Some(1000 * values),
+        |values| Some(values / 3),
+        |values| (values > 1).then_some(values),
+    ];
+    let written: [fn(usize, usize) -> usize; 4] =
+        [|_, count| count, |_, _| 0, |start, count| (31 * start + count) % (2 * count + 1), |_, count| 2 * count];
+    for written in written {
+        for (chunk_len, count) in [(1, 0), (1, 5), (3, 2), (64, 64), (64, 65), (64, 128), (64, 1001)] {
+            let values = vec![0.0_f32; count];
+            let silent = Unlike { said: |_| None, written };
+            let expected = FrameWriter::new(&silent).chunk_len(chunk_len).encode(&values).unwrap();
+            for said in said {
+                let unlike = Unlike { said, written };
+                let writer = FrameWriter::new(&unlike).chunk_len(chunk_len);
+                let mut bytes = vec![0xa5; writer.max_encoded_len(count) + count];
+                let len = writer.encode_into(&values, &mut bytes).unwrap();
+                assert_eq!(bytes[..len], expected);
+                #[cfg(feature = "rayon")]
+                assert_eq!(writer.encode_parallel(&values).unwrap(), expected);
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ use common::{Random, SCALE_TYPES, all_f16, data_sets, gaussian, to_bits};
 use fewbits::{
     Blocks, Codebook, Describe, Element, Error, Fit, Frame, FrameWriter, Grid, Levels, Masked, NonFinite, Pipeline,
     PipelineExt, QuantizerExt, Restore, ScaleType, Uniform, bf16, f16,
+    simd::{Level, limit},
 };
 
 #[global_allocator]
@@ -191,6 +192,14 @@ fn every_scale<L: Levels>(format: &Blocks<L>, width: usize) {
 
 #[test]
 fn whole_blocks_are_read_as_ragged_ones() {
+    // Levels are of the whole process, and change no bit of other tests.
+    for level in Level::ALL {
+        limit(level);
+        of_both_types();
+    }
+}
+
+fn of_both_types() {
     for scale_type in [ScaleType::F16, ScaleType::Bf16] {
         for block in [32, 64] {
             for (bits, width) in [(4, 4), (8, 8)] {

@@ -26,8 +26,8 @@ impl<P: Pipeline + ?Sized> FrameWriter<'_, P> {
     /// As [`encode`](Self::encode), with the chunks encoded by the threads of the current pool of `rayon`: the same bytes,
     /// whatever their number.
     ///
-    /// Memory beside input and output: that of the pipeline, for each thread. Frames of one chunk gain nothing: choose a
-    /// [`chunk_len`](Self::chunk_len) that gives each thread several.
+    /// Memory beside the input: [`max_encoded_len`](Self::max_encoded_len) bytes, and for each thread that of the pipeline. Frames
+    /// of one chunk gain nothing: choose a [`chunk_len`](Self::chunk_len) that gives each thread several.
     ///
     /// ```
     /// use fewbits::{Coded, FrameWriter, Uniform};
@@ -46,7 +46,7 @@ impl<P: Pipeline + ?Sized> FrameWriter<'_, P> {
         Ok(bytes)
     }
 
-    /// As [`encode_into`](Self::encode_into), by several threads.
+    /// As [`encode_into`](Self::encode_into), by several threads, each chunk where its longest stream would be.
     pub fn encode_parallel_into<T: Element>(&self, values: &[T], bytes: &mut [u8]) -> Result<usize> {
         self.encode_by(values, bytes, Self::encode_chunks_parallel)
     }

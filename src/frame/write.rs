@@ -46,6 +46,15 @@ pub struct FrameWriter<'a, P: ?Sized> {
     pub(super) chunk_len: usize,
 }
 
+/// What a header says of the streams behind it.
+#[derive(Debug, Default, PartialEq)]
+struct Streams {
+    /// The length of a chunk in values and those of the streams in bytes, if there are several.
+    table: Option<Vec<u8>>,
+    /// Bytes of all of them, with their checksums if there are several.
+    len: usize,
+}
+
 impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
     /// Chunks of 2^18 values.
     pub fn new(pipeline: &'a P) -> Self {
@@ -119,20 +128,25 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
         // The header holds the lengths of the chunks, so the payload is written first, behind room for any header, or for the
         // one that a fixed rate tells.
         let chunked = values.len() > self.chunk_len;
-        let reserved = match self.fixed_header::<T>(values.len()) {
-            Some(header) => header.len(),
-            None => self.max_header_len(values.len()),
-        };
+        let told = self.fixed_streams(values.len());
+        let told = told.map(|streams| (self.header::<T>(values.len(), &streams), streams));
+        let reserved = told.as_ref().map_or_else(|| self.max_header_len(values.len()), |(header, _)| header.len());
         let payload = &mut bytes[reserved..];
-        let mut table = Vec::new();
-        put_varint(&mut table, self.chunk_len as u64);
-        let payload_len = if chunked {
-            encode_chunks(self, values, payload, &mut table)?
+        let mut streams = Streams::default();
+        if chunked {
+            let mut table = Vec::new();
+            put_varint(&mut table, self.chunk_len as u64);
+            streams.len = encode_chunks(self, values, payload, &mut table)?;
+            streams.table = Some(table);
         } else {
-            self.pipeline.encode_at(0, T::erase(values), payload)?
-        };
+            streams.len = self.pipeline.encode_at(0, T::erase(values), payload)?;
+        }
 
-        let header = self.header::<T>(values.len(), chunked.then_some(&table[..]), payload_len);
+        let payload_len = streams.len;
+        let header = match told {
+            Some((header, told)) if told == streams => header,
+            _ => self.header::<T>(values.len(), &streams),
+        };
         if header.len() != reserved {
             bytes.copy_within(reserved..reserved + payload_len, header.len());
         }
@@ -146,8 +160,9 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
         Ok(len + CHECKSUM)
     }
 
-    /// All that stands before the payload, with the table of chunks if there are several.
-    fn header<T: Element>(&self, values: usize, table: Option<&[u8]>, payload_len: usize) -> Vec<u8> {
+    /// All that stands before the payload.
+    fn header<T: Element>(&self, values: usize, streams: &Streams) -> Vec<u8> {
+        let Streams { table, len } = streams;
         let layout = if table.is_some() { Layout::Chunked } else { Layout::Whole };
         let mut header = MAGIC.to_vec();
         header.extend([FORMAT_VERSION, flags::write(T::DTYPE, layout)]);
@@ -157,31 +172,32 @@ impl<'a, P: Pipeline + ?Sized> FrameWriter<'a, P> {
             put_varint(&mut header, table.len() as u64);
             header.extend_from_slice(table);
         }
-        put_varint(&mut header, payload_len as u64);
+        put_varint(&mut header, *len as u64);
         if table.is_some() {
             header.extend_from_slice(&checksum(&header).to_le_bytes());
         }
         header
     }
 
-    /// The header of a fixed rate, which is known before anything is encoded.
-    fn fixed_header<T: Element>(&self, values: usize) -> Option<Vec<u8>> {
-        let chunk_len = |values| self.pipeline.encoded_len(values);
+    /// What a fixed rate tells before anything is encoded.
+    fn fixed_streams(&self, values: usize) -> Option<Streams> {
+        let bytes_of = |values| self.pipeline.encoded_len(values);
         if values <= self.chunk_len {
-            return chunk_len(values).map(|len| self.header::<T>(values, None, len));
+            return Some(Streams { table: None, len: bytes_of(values)? });
         }
-        let (whole, rest) = (chunk_len(self.chunk_len)?, chunk_len(values % self.chunk_len)?);
+        let (whole, rest) = (bytes_of(self.chunk_len)?, values % self.chunk_len);
         let mut table = Vec::new();
         put_varint(&mut table, self.chunk_len as u64);
         for _ in 0..values / self.chunk_len {
             put_varint(&mut table, whole as u64);
         }
-        let mut payload_len = (values / self.chunk_len).checked_mul(whole.checked_add(CHECKSUM)?)?;
-        if !values.is_multiple_of(self.chunk_len) {
+        let mut len = (values / self.chunk_len).checked_mul(whole.checked_add(CHECKSUM)?)?;
+        if rest > 0 {
+            let rest = bytes_of(rest)?;
             put_varint(&mut table, rest as u64);
-            payload_len = payload_len.checked_add(rest)?.checked_add(CHECKSUM)?;
+            len = len.checked_add(rest)?.checked_add(CHECKSUM)?;
         }
-        Some(self.header::<T>(values, Some(&table), payload_len))
+        Some(Streams { table: Some(table), len })
     }
 
     fn encode_chunks<T: Element>(&self, values: &[T], payload: &mut [u8], table: &mut Vec<u8>) -> Result<usize> {

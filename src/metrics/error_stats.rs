@@ -15,8 +15,9 @@ pub(super) const BLOCK: usize = 1024;
 ///
 /// With `x` an original value, `y` its restored value and `d = y - x`, all sums are f64 over the `n` pairs in which
 /// both are finite; other pairs are counted and left out. The order of additions is fixed: of every 1024 pairs, finite
-/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. Moments are summed about
-/// zero, and in blocks that are more than 256 times as far from it as from their mean about the first pair. So the same slices give the same bits on any machine, whatever their element.
+/// pair `i` goes to lane `i % 8`; lanes are added pairwise, and these blocks in order. Moments are summed about zero, or
+/// about the first pair of a block whose values, original or restored, deviate too little from their mean for that: by
+/// less than 1/256 of the root mean square. So the same slices give the same bits on any machine, whatever their element.
 /// [`merge`](Self::merge) adds up parts, with the rounding of one more addition.
 ///
 /// Nothing here fails on degenerate data. A figure that has no value, such as any figure of no pairs, is NaN; ratios to
@@ -89,7 +90,7 @@ impl ErrorStats {
     fn add_block(&mut self, x: &[f32], y: &[f32]) {
         let errors = pairs::errors(x, y, self.max_relative);
         // Sums of f32 in f64 are finite if all terms are.
-        if (errors.total + errors.sums[0]).is_finite() {
+        if errors.sums[0].is_finite() {
             *self = self.merge(&self.next_finite(x, y, errors));
             return;
         }

@@ -15,7 +15,8 @@ pub(super) struct Moments {
     pub(super) xy: f64,
 }
 
-/// Less than this share of Σx² is left of it about the mean where x is more than 256 times as far from zero as from its mean.
+/// Less than this share of Σx² is left of it about the mean where values deviate from that by less than 1/256 of their root mean
+/// square.
 const LEFT: f64 = 1.0 / (1 << 16) as f64;
 
 impl Moments {

@@ -1,10 +1,7 @@
 //! Levels as kernels want them.
 
 use super::Levels;
-use crate::kernel::blocks::{
-    self, Integers, Layout, TABLE, THRESHOLDS,
-    stored::{self, FARTHEST as FARTHEST_INTEGER},
-};
+use crate::kernel::blocks::{self, Integers, Layout, TABLE, THRESHOLDS, stored};
 
 /// Laws that kernels know.
 #[derive(Debug, Clone, Copy)]
@@ -93,11 +90,10 @@ impl Restored {
     }
 
     /// Whole blocks behind scales of 16 bits to values; returns the largest code. Integers take a byte each, and levels of a table
-    /// half of one. None if kernels cannot work with blocks, integers or scales like these: then values are anything.
+    /// half of one. None if kernels cannot work with blocks or scales like these: then values are anything.
     pub(crate) fn dequantize_stored(&self, blocks: stored::Blocks, bytes: &[u8], values: &mut [f32]) -> Option<u8> {
         match self {
-            Self::Integers(min) if min.abs() <= FARTHEST_INTEGER => stored::integers(blocks, *min, bytes, values),
-            Self::Integers(_) => None,
+            Self::Integers(min) => stored::integers(blocks, *min, bytes, values),
             Self::Table(table) => stored::table(blocks, table, bytes, values),
         }
     }

@@ -37,7 +37,7 @@ fn rounds<S: Slots, const MOST: usize, const SIDES: bool, const CLASSED: bool, c
     let (mut now, mut next) = (&mut now, &mut next);
     let mut decoded = [0; MOST];
     let mut at = words.at;
-    // Words that each lane may need.
+    // Bytes that a round may need.
     let most = 2 * count * if PLAIN { 1 } else { 2 };
     let mut done = 0;
     for round in bytes.chunks_exact_mut(count * size) {

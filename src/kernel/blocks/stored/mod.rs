@@ -14,9 +14,6 @@ use crate::kernel::level::dispatch;
 /// Bytes of a scale.
 const HEAD: usize = 2;
 
-/// Integers up to this have products with scales of 11 bits, and sums of these, that f32 holds exactly.
-pub(crate) const FARTHEST: i32 = 1 << 12;
-
 /// Bits of scales that kernels can work with, which are positive and finite.
 const fn usable(half: Half) -> (u16, u16) {
     match half {
@@ -34,8 +31,9 @@ pub(crate) struct Blocks {
     pub(crate) block: usize,
 }
 
-/// Codes of a byte to `(first + code) * scale`, for a first integer no farther than [`FARTHEST`]; returns the largest code. None
-/// for other numbers of values, or if there are scales that kernels cannot work with: then values are anything.
+/// Codes of a byte to `(first + code) * scale`; returns the largest code. None for other numbers of values, or if there are scales
+/// that kernels cannot work with: then values are anything. Zero is among the integers, which are no more than codes can name, so
+/// that products with scales of 11 bits, and sums of these, are exact.
 pub(crate) fn integers(blocks: Blocks, first: i32, bytes: &[u8], values: &mut [f32]) -> Option<u8> {
     dispatch!(integers(blocks, first, bytes, values): avx2)
 }

@@ -12,8 +12,9 @@ use crate::kernel::{
 };
 use core::arch::x86_64::*;
 
-/// Lanes of a vector.
+/// Lanes of a vector, and the most vectors of a round.
 const WIDTH: usize = 8;
+const MOST: usize = LANES / WIDTH;
 
 #[target_feature(enable = "avx2,popcnt")]
 pub(super) fn encode(
@@ -24,15 +25,16 @@ pub(super) fn encode(
     codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
-    if count < WIDTH {
-        return super::portable::encode(encoding, count, lanes, back, codes, classes);
+    match count / WIDTH {
+        0 => super::portable::encode(encoding, count, lanes, back, codes, classes),
+        1 => each_kind!(encoding, rounds[1](encoding, 1, lanes, back, codes, classes)),
+        vectors => each_kind!(encoding, rounds[MOST](encoding, vectors, lanes, back, codes, classes)),
     }
-    each_kind!(encoding, rounds[](encoding, count / WIDTH, lanes, back, codes, classes))
 }
 
-/// Rounds of so many vectors, at most 4.
+/// Rounds of so many vectors: one, whose states stay in registers, or at most `MOST`.
 #[target_feature(enable = "avx2,popcnt")]
-fn rounds<const CONTEXTS: bool, const LOW_BITS: bool>(
+fn rounds<const ROOM: usize, const CONTEXTS: bool, const LOW_BITS: bool>(
     encoding: &Encoding<'_>,
     vectors: usize,
     lanes: &mut [u32; LANES],
@@ -46,7 +48,8 @@ fn rounds<const CONTEXTS: bool, const LOW_BITS: bool>(
     let (bits, side_bits) = (all(encoding.bits), all(encoding.side_bits));
     let (whole, rest_bits) = (all(1 << encoding.bits), all(u32::BITS - encoding.bits));
     let (zero, word_bits) = (_mm256_setzero_si256(), all(WORD));
-    let mut x = [zero; LANES / WIDTH];
+    let vectors = if ROOM == 1 { 1 } else { vectors.min(ROOM) };
+    let mut x = [zero; ROOM];
     x.iter_mut().zip(lanes.as_chunks::<WIDTH>().0).for_each(|(x, lanes)| *x = load_u32x8(lanes));
     // Bytes that a round may need.
     let most = 2 * WIDTH * vectors * if LOW_BITS { 2 } else { 1 };
