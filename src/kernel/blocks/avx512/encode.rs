@@ -81,6 +81,10 @@ fn integers<const BLOCK: usize, const SHORT: bool, const WITHIN: bool, const NIB
     });
 }
 
+/// A vector in one cache line, from which its lanes are read again at once.
+#[repr(align(64))]
+struct Line([f32; LANES]);
+
 /// Likewise for whole blocks of 32 values: sixteen reciprocals at a time, and integers are counted from the first as bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
 fn integers_of_32<const SHORT: bool, const WITHIN: bool, const NIBBLES: bool>(
@@ -94,11 +98,11 @@ fn integers_of_32<const SHORT: bool, const WITHIN: bool, const NIBBLES: bool>(
     let pairs = _mm256_set1_epi16(0x1001);
     let mut codes = codes;
     for (scales, values) in scales.chunks(LANES).zip(values.chunks(2 * LANES * LANES)) {
-        let mut reciprocals = [1.0; LANES];
-        reciprocals[..scales.len()].copy_from_slice(scales);
-        let divided = _mm512_div_ps(_mm512_set1_ps(1.0), load_f32x16(&reciprocals));
-        store_f32x16(&mut reciprocals, divided);
-        let blocks = scales.iter().zip(&reciprocals).zip(values.as_chunks::<{ 2 * LANES }>().0);
+        let mut reciprocals = Line([1.0; LANES]);
+        reciprocals.0[..scales.len()].copy_from_slice(scales);
+        let divided = _mm512_div_ps(_mm512_set1_ps(1.0), load_f32x16(&reciprocals.0));
+        store_f32x16(&mut reciprocals.0, divided);
+        let blocks = scales.iter().zip(&reciprocals.0).zip(values.as_chunks::<{ 2 * LANES }>().0);
         for ((&scale, &reciprocal), values) in blocks {
             let (front, next) = codes.split_at_mut(layout.stride.min(codes.len()));
             codes = next;
