@@ -11,6 +11,8 @@ use crate::{
     memory::filled,
 };
 use alloc::vec::Vec;
+use bytemuck::Pod;
+use num_traits::{AsPrimitive, PrimInt};
 
 /// Settings of a lossless pipeline; there are none.
 ///
@@ -95,16 +97,25 @@ impl LosslessPipeline {
 
     fn decode_values<T: Element>(&self, start: usize, bytes: &[u8], values: &mut [T]) -> Result<usize> {
         self.check::<T>(start, values.len())?;
-        let (size, count) = (self.dtype.size(), values.len());
-        let out = T::as_bytes_mut(values);
+        // Values are aligned as their bits are.
+        match T::DTYPE.size() {
+            2 => self.decode_words::<u16>(start, bytes, bytemuck::cast_slice_mut(T::as_bytes_mut(values))),
+            _ => self.decode_words::<u32>(start, bytes, bytemuck::cast_slice_mut(T::as_bytes_mut(values))),
+        }
+    }
+
+    fn decode_words<W: Word>(&self, start: usize, bytes: &[u8], words: &mut [W]) -> Result<usize> {
+        let count = words.len();
+        words.fill(W::zero());
         let mut read = 0;
         for (place, codec) in self.planes.iter().enumerate() {
             let rest = &bytes[read..];
-            let mut places = out.chunks_exact_mut(size);
+            let mut left = &mut *words;
             let mut put = |plane: &[u8]| {
-                // In this order, no value is taken that no byte is left for.
-                for (&byte, value) in plane.iter().zip(places.by_ref()) {
-                    value[position(place, size)] = byte;
+                let (these, later) = core::mem::take(&mut left).split_at_mut(plane.len());
+                left = later;
+                for (word, &byte) in these.iter_mut().zip(plane) {
+                    *word = *word | <W as From<u8>>::from(byte) << (8 * place);
                 }
             };
             match codec {
@@ -121,44 +132,30 @@ impl LosslessPipeline {
                 }
             }
         }
-        for value in out.chunks_exact_mut(size) {
-            turn(value, |bits, width| bits >> 1 | bits << (width - 1));
+        for word in words {
+            *word = word.rotate_right(1);
         }
         Ok(read)
     }
 }
 
-/// Where the byte of a significance is in memory.
-const fn position(place: usize, size: usize) -> usize {
-    if cfg!(target_endian = "little") { place } else { size - 1 - place }
-}
-
 /// The bits of a value.
-fn bits_of(value: &[u8]) -> u32 {
-    match *value {
-        [a, b] => u16::from_ne_bytes([a, b]).into(),
-        [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]),
-        _ => 0,
-    }
-}
+trait Word: PrimInt + AsPrimitive<u8> + From<u8> + Pod {}
 
-/// Changes the bits of a value, of 16 or 32.
-fn turn(value: &mut [u8], change: impl Fn(u32, u32) -> u32) {
-    let bits = bits_of(value);
-    match value {
-        [a, b] => [*a, *b] = (change(bits, 16) as u16).to_ne_bytes(),
-        [a, b, c, d] => [*a, *b, *c, *d] = change(bits, 32).to_ne_bytes(),
-        _ => {}
-    }
-}
+impl Word for u16 {}
+impl Word for u32 {}
 
 /// One byte of each value, its bits rotated to the left by one.
 fn gather<T: Element>(values: &[T], place: usize, plane: &mut [u8]) {
-    let size = T::DTYPE.size();
-    let sign = 8 * size as u32 - 1;
-    for (byte, value) in plane.iter_mut().zip(T::as_bytes(values).chunks_exact(size)) {
-        let bits = bits_of(value);
-        *byte = ((bits << 1 | bits >> sign) >> (8 * place)) as u8;
+    match T::DTYPE.size() {
+        2 => gather_words::<u16>(bytemuck::cast_slice(T::as_bytes(values)), place, plane),
+        _ => gather_words::<u32>(bytemuck::cast_slice(T::as_bytes(values)), place, plane),
+    }
+}
+
+fn gather_words<W: Word>(words: &[W], place: usize, plane: &mut [u8]) {
+    for (byte, word) in plane.iter_mut().zip(words) {
+        *byte = (word.rotate_left(1) >> (8 * place)).as_();
     }
 }
 
