@@ -75,12 +75,23 @@ fn rounds<S: Slots, const MOST: usize, const SIDES: bool, const CLASSED: bool, c
                 let moved = (walk >> 1) ^ ((walk & 1).wrapping_neg() & h0) ^ ((symbol & 1).wrapping_neg() & h1);
                 next[1][lane] = if still { walk } else { moved };
             }
-            decoded[lane] = symbol << side_bits | side;
+            let code = symbol << side_bits | side;
+            if MOST < LANES {
+                // One by one: compilers make vectors of four codes, and then of all that leads to them, which takes longer.
+                match size {
+                    1 => round[lane] = code as u8,
+                    2 => round[2 * lane..2 * lane + 2].copy_from_slice(&(code as u16).to_ne_bytes()),
+                    _ => round[4 * lane..4 * lane + 4].copy_from_slice(&code.to_ne_bytes()),
+                }
+            } else {
+                decoded[lane] = code;
+            }
         }
         if escaped {
             break;
         }
         match size {
+            _ if MOST < LANES => {}
             1 => round.iter_mut().zip(&decoded).for_each(|(code, &symbol)| *code = symbol as u8),
             2 => {
                 let round = round.as_chunks_mut::<2>().0;

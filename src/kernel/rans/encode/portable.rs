@@ -27,6 +27,7 @@ fn rounds<const MOST: usize, const CONTEXTS: bool, const LOW_BITS: bool>(
     codes: Codes<&[u8]>,
     classes: &[u8],
 ) -> usize {
+    let Codes { bytes, size } = codes;
     let Encoding { symbols, spans, bits, .. } = *encoding;
     let side_bits = if CONTEXTS { encoding.side_bits } else { 0 };
     let Some(&span) = spans.first().filter(|_| !symbols.is_empty()) else { return 0 };
@@ -40,11 +41,12 @@ fn rounds<const MOST: usize, const CONTEXTS: bool, const LOW_BITS: bool>(
     let most = 2 * count * if LOW_BITS { 2 } else { 1 };
     let mut classes = classes;
     let mut done = 0;
-    for round in codes.bytes.chunks_exact(count * codes.size).rev() {
+    for round in bytes.chunks_exact(count * size).rev() {
         if back.at < most {
             break;
         }
-        match codes.size {
+        match size {
+            _ if MOST < LANES => {}
             1 => words.iter_mut().zip(round).for_each(|(word, &code)| *word = code.into()),
             2 => {
                 let round = round.as_chunks::<2>().0;
@@ -61,7 +63,16 @@ fn rounds<const MOST: usize, const CONTEXTS: bool, const LOW_BITS: bool>(
         }
         let (mut ahead, mut escaped) = (back.at, false);
         for lane in (0..count).rev() {
-            let code = words[lane];
+            let code = match size {
+                _ if MOST == LANES => words[lane],
+                // One by one, as codes are decoded.
+                1 => round[lane].into(),
+                2 => u16::from_ne_bytes([round[2 * lane], round[2 * lane + 1]]).into(),
+                _ => {
+                    let at = 4 * lane;
+                    u32::from_ne_bytes([round[at], round[at + 1], round[at + 2], round[at + 3]])
+                }
+            };
             let [base, first, len, low] = if CONTEXTS {
                 let class = of_round.get(lane).map_or(0, |&class| u32::from(class));
                 spans[(class << side_bits | code & side_bits) as usize]
