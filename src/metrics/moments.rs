@@ -29,8 +29,7 @@ impl Moments {
         if moments.xx >= LEFT * xx && (moments.yy >= LEFT * xx.max(yy) || yy == 0.0) {
             return moments;
         }
-        let first = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
-        let (totals, products) = about_first(x, y);
+        let (first, totals, products) = about_first(x, y);
         Self::about(first, x.len(), totals, products)
     }
 

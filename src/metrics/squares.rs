@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The sum of squared errors `Σ(y - x)²` and the largest absolute error `max |y - x|` of restored values against the
-/// original, where [`ErrorStats`](crate::ErrorStats) has more figures and takes four to six times as long: for searches that
+/// original, where [`ErrorStats`](crate::ErrorStats) has more figures and takes four to eight times as long: for searches that
 /// compare many candidates.
 ///
 /// Differences are rounded to f32, by at most one part in 2^24 of each; none is where one value is at most twice the other, or

@@ -38,9 +38,9 @@ pub(crate) fn errors(x: &[f32], y: &[f32], ratio: f64) -> Errors {
     dispatch!(errors(x, y, below): avx512 avx2)
 }
 
-/// Sums of what x and y are more than those of the first pair, and of the squares of these differences and their products: for
-/// values far from zero.
-pub(crate) fn about_first(x: &[f32], y: &[f32]) -> ([f64; 2], [f64; 3]) {
+/// The first pair, sums of what x and y are more, and of the squares of these differences and their products: for values far from
+/// zero.
+pub(crate) fn about_first(x: &[f32], y: &[f32]) -> ([f64; 2], [f64; 2], [f64; 3]) {
     portable::about_first(x, y)
 }
 

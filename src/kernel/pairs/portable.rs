@@ -43,15 +43,15 @@ pub(super) fn rest(x: &[f32], y: &[f32], below: f64) -> Errors {
     errors(x, y, below)
 }
 
-pub(super) fn about_first(x: &[f32], y: &[f32]) -> ([f64; 2], [f64; 3]) {
-    let [first_x, first_y] = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
+pub(super) fn about_first(x: &[f32], y: &[f32]) -> ([f64; 2], [f64; 2], [f64; 3]) {
+    let first @ [first_x, first_y] = [x, y].map(|values| values.first().map_or(0.0, |&first| f64::from(first)));
     let more = |x: f32, y: f32| [f64::from(x) - first_x, f64::from(y) - first_y];
     let totals = sums(x, y, more);
     let products = sums(x, y, |x, y| {
         let [x, y] = more(x, y);
         [x * x, y * y, x * y]
     });
-    (totals, products)
+    (first, totals, products)
 }
 
 pub(super) fn squares(x: &[f32], y: &[f32]) -> (f64, f32) {

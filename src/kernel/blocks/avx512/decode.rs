@@ -37,7 +37,7 @@ fn integers_of<const BLOCK: usize>(first: i32, layout: Layout, scales: &[f32], c
     largest_byte(most).max(most_rest)
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512vbmi")]
 pub(in crate::kernel::blocks) fn dequantize_table(
     table: &[f32; TABLE],
     layout: Layout,
@@ -82,7 +82,7 @@ fn byte_levels<const BLOCK: usize>(
     largest_byte(most).max(most_rest)
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512vbmi")]
 fn nibble_levels<const BLOCK: usize>(
     table: &[f32; TABLE],
     layout: Layout,
@@ -90,9 +90,6 @@ fn nibble_levels<const BLOCK: usize>(
     codes: &[u8],
     values: &mut [f32],
 ) -> u8 {
-    // Each byte to two lanes, one of which sees its upper half; look-ups ignore what is above.
-    let twice = _mm_setr_epi8(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    let halves = _mm512_setr_epi32(0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4);
     let (mut low, mut high, mut most_rest) = (_mm_setzero_si128(), _mm_setzero_si128(), 0);
     let mask = _mm_set1_epi8(15);
     each_block!(layout, scales, |scale, codes / 2, values| {
@@ -100,13 +97,32 @@ fn nibble_levels<const BLOCK: usize>(
         let (byte_rows, rest_bytes) = codes.as_chunks::<{ LANES / 2 }>();
         let levels = levels(table, scale);
         for (row, bytes) in rows.iter_mut().zip(byte_rows) {
+            store_f32x16(row, look_up(*bytes, levels));
             let bytes = load_u8x8(bytes);
             low = _mm_max_epu8(low, _mm_and_si128(bytes, mask));
             high = _mm_max_epu8(high, bytes);
-            let codes = _mm512_srlv_epi32(_mm512_cvtepu8_epi32(_mm_shuffle_epi8(bytes, twice)), halves);
-            store_f32x16(row, _mm512_permutexvar_ps(codes, levels));
         }
         most_rest = most_rest.max(portable::levels_of(table, true, scale, rest_bytes, rest));
     });
     largest_byte(low).max(largest_byte(high) / 16).max(most_rest)
 }
+
+/// The levels of sixteen codes of half a byte, the lower bits first.
+#[target_feature(enable = "avx512f,avx512vbmi")]
+#[inline]
+pub(in crate::kernel::blocks) fn look_up(codes: [u8; LANES / 2], levels: __m512) -> __m512 {
+    // Look-ups ignore what is above four bits.
+    let codes = _mm512_set1_epi64(i64::from_le_bytes(codes));
+    _mm512_permutexvar_ps(_mm512_multishift_epi64_epi8(load_u8x64(&SPREAD), codes), levels)
+}
+
+/// Where four bits are in 64 that go to each 32.
+const SPREAD: [u8; 64] = {
+    let mut bits = [0; 64];
+    let mut lane = 0;
+    while lane < LANES {
+        bits[4 * lane] = 4 * lane as u8;
+        lane += 1;
+    }
+    bits
+};

@@ -3,7 +3,7 @@
 mod decode;
 mod encode;
 
-pub(super) use decode::{dequantize_integers, dequantize_table};
+pub(super) use decode::{dequantize_integers, dequantize_table, look_up};
 pub(super) use encode::{quantize_integers, quantize_table};
 
 use super::{Ends, portable};

@@ -1,7 +1,7 @@
 //! Sixteen values at a time.
 
 use super::{Blocks, HEAD, Half, TABLE, avx2::Scales, each_kind};
-use crate::kernel::x86::*;
+use crate::kernel::{blocks::avx512::look_up, x86::*};
 use core::arch::x86_64::*;
 
 const LANES: usize = 16;
@@ -19,7 +19,6 @@ fn levels_of<const F16: bool, const BLOCK: usize, const LEN: usize>(
 ) -> Option<u8> {
     let table = load_f32x16(table);
     let mut scales = Scales::new::<F16>();
-    let spread = load_u8x64(&SPREAD);
     let (mut low, mut high, mask) = (_mm_setzero_si128(), _mm_setzero_si128(), _mm_set1_epi8(15));
     for (bytes, values) in bytes.as_chunks::<LEN>().0.iter().zip(values.as_chunks_mut::<BLOCK>().0) {
         let (&head, codes) = bytes.split_first_chunk::<HEAD>()?;
@@ -30,21 +29,8 @@ fn levels_of<const F16: bool, const BLOCK: usize, const LEN: usize>(
             high = _mm_max_epu8(high, codes);
         }
         for (codes, row) in codes.as_chunks::<{ LANES / 2 }>().0.iter().zip(values.as_chunks_mut::<LANES>().0) {
-            // Look-ups ignore what is above four bits.
-            let codes = _mm512_set1_epi64(i64::from_le_bytes(*codes));
-            store_f32x16(row, _mm512_permutexvar_ps(_mm512_multishift_epi64_epi8(spread, codes), levels));
+            store_f32x16(row, look_up(*codes, levels));
         }
     }
     scales.all_usable().then(|| largest_byte(low).max(largest_byte(high) / 16))
 }
-
-/// Where four bits are in 64 that go to each 32.
-const SPREAD: [u8; 64] = {
-    let mut bits = [0; 64];
-    let mut lane = 0;
-    while lane < LANES {
-        bits[4 * lane] = 4 * lane as u8;
-        lane += 1;
-    }
-    bits
-};
