@@ -18,20 +18,18 @@ use crate::{
     fit::Fit,
     groups::Groups,
     metrics::bits_per_value,
-    pipeline::{Coded, Lossless, seen},
+    pipeline::{Coded, Planes, seen},
     quantizer::{BoundedQuantizer, Codebook, ErrorBound, Quantizer, QuantizerExt, ScaleType, Scaled, Scales},
 };
-use alloc::{borrow::Cow, collections::BTreeMap, vec, vec::Vec};
+use alloc::{borrow::Cow, vec, vec::Vec};
 
 impl Compressor {
     /// The smallest frame that loses nothing; none if it is expected to have more bytes than `most`.
     pub(super) fn exact<T: Element>(&self, values: &[T], present: &[T], most: usize) -> Result<Option<Compressed>> {
-        /// What tables expect is as near as this.
-        const NEAR: f64 = 0.97;
-        let lossless = Lossless.fit(values)?;
-        let expected = lossless.expected_len(values.len());
+        let planes = Planes::of(values);
+        let least = planes.least_len();
         let mut best =
-            if NEAR * expected > most as f64 { None } else { Some(self.finish(values, &lossless, "lossless")?) };
+            if least > most as f64 { None } else { Some(self.finish(values, &planes.fit()?, "lossless")?) };
         if present.is_empty() {
             return Ok(best);
         }
@@ -40,7 +38,7 @@ impl Compressor {
             Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
         });
         // It takes its time, and never brings a half.
-        let near = size_of::<T>() == 2 && most as f64 >= 0.5 * expected;
+        let near = size_of::<T>() == 2 && most as f64 >= 0.5 * least;
         if few.is_none() && !near {
             return Ok(best);
         }
@@ -103,17 +101,21 @@ impl Compressor {
 fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
     const MOST: usize = 4096;
     let most = MOST.min(values.len() / 8);
-    let mut levels = BTreeMap::new();
-    let mut wide = [0.0; 256];
-    for values in values.chunks(wide.len()) {
-        let wide = &mut wide[..values.len()];
-        T::widen_into(values, wide).ok()?;
-        for (&value, &x) in values.iter().zip(&*wide) {
-            levels.insert(value.to_ordered()?, x);
+    let mut levels = Vec::new();
+    // As many as leave no doubt if none is like another.
+    for values in values.chunks(most + 1) {
+        for &value in values {
+            levels.push((value.to_ordered()?, value));
         }
+        // Of equal ones, zeros of either sign, the first stays.
+        levels.sort_by_key(|level| level.0);
+        levels.dedup_by_key(|level| level.0);
         if levels.len() > most {
             return None;
         }
     }
-    (!levels.is_empty()).then(|| levels.into_values().collect())
+    let levels: Vec<T> = levels.into_iter().map(|level| level.1).collect();
+    let mut wide = vec![0.0; levels.len()];
+    T::widen_into(&levels, &mut wide).ok()?;
+    (!wide.is_empty()).then_some(wide)
 }

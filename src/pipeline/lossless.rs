@@ -9,8 +9,9 @@ use crate::{
     error::{Error, Result, check_piece},
     fit::Fit,
     memory::filled,
+    metrics::entropy,
 };
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use bytemuck::Pod;
 use num_traits::{AsPrimitive, PrimInt};
 
@@ -54,12 +55,6 @@ impl LosslessPipeline {
     /// The element it is for.
     pub fn dtype(&self) -> DType {
         self.dtype
-    }
-
-    /// About how many bytes so many values take, of those that it was fitted to.
-    pub(crate) fn expected_len(&self, values: usize) -> f64 {
-        let bits = self.planes.iter().map(|codec| codec.as_ref().map_or(8.0, |codec| codec.table().mean_bits()));
-        bits.sum::<f64>() * values as f64 / 8.0
     }
 
     fn check<T: Element>(&self, start: usize, len: usize) -> Result<()> {
@@ -174,28 +169,61 @@ impl Pipeline for LosslessPipeline {
     }
 }
 
-impl<T: Element> Fit<T> for Lossless {
-    type Fitted = LosslessPipeline;
+/// How often each byte occurs, for each byte of a value.
+pub(crate) struct Planes {
+    dtype: DType,
+    len: usize,
+    counts: Vec<[u64; 256]>,
+}
 
-    fn fit(&self, data: &[T]) -> Result<LosslessPipeline> {
+impl Planes {
+    pub(crate) fn of<T: Element>(data: &[T]) -> Self {
         let mut plane = [0; PIECE];
-        let mut planes = Vec::new();
-        for place in 0..T::DTYPE.size() {
-            let mut counts = [0_u64; 256];
-            for values in data.chunks(PIECE) {
-                let plane = &mut plane[..values.len()];
+        let mut counts = vec![[0; 256]; T::DTYPE.size()];
+        for values in data.chunks(PIECE) {
+            let plane = &mut plane[..values.len()];
+            for (place, counts) in counts.iter_mut().enumerate() {
                 gather(values, place, plane);
                 for &byte in &*plane {
                     counts[usize::from(byte)] += 1;
                 }
             }
-            let codec = RansCodec::<u8>::new(Table::from_counts(&counts, 8)?)?;
-            // Less than a byte in 128 is not worth the time, or the few bytes that chunks may cost.
-            let (raw, coded) = (data.len(), codec.table().mean_bits() / 8.0 * data.len() as f64);
-            let pays = coded as usize + codec.to_bytes().len() + raw / 128 + 64 < raw;
-            planes.push(pays.then_some(codec));
         }
-        Ok(LosslessPipeline { dtype: T::DTYPE, planes })
+        Self { dtype: T::DTYPE, len: data.len(), counts }
+    }
+
+    /// Bytes that no frame of these has less of.
+    pub(crate) fn least_len(&self) -> f64 {
+        self.counts.iter().map(|counts| self.coded_len(counts)).sum()
+    }
+
+    /// Bytes that codes which are so frequent take at least.
+    fn coded_len(&self, counts: &[u64; 256]) -> f64 {
+        if self.len == 0 { 0.0 } else { entropy(counts) / 8.0 * self.len as f64 }
+    }
+
+    /// A table for each byte of a value that pays for one.
+    pub(crate) fn fit(&self) -> Result<LosslessPipeline> {
+        // Less than a byte in 128 is not worth the time, or the few bytes that chunks may cost.
+        let most = (self.len - self.len / 128).saturating_sub(64);
+        let plane = |counts| {
+            if self.coded_len(counts) >= most as f64 {
+                return Ok(None);
+            }
+            let codec = RansCodec::<u8>::new(Table::from_counts(counts, 8)?)?;
+            let coded = codec.table().mean_bits() / 8.0 * self.len as f64;
+            Ok(Some(codec).filter(|codec| coded as usize + codec.to_bytes().len() < most))
+        };
+        let planes = self.counts.iter().map(plane).collect::<Result<_>>()?;
+        Ok(LosslessPipeline { dtype: self.dtype, planes })
+    }
+}
+
+impl<T: Element> Fit<T> for Lossless {
+    type Fitted = LosslessPipeline;
+
+    fn fit(&self, data: &[T]) -> Result<LosslessPipeline> {
+        Planes::of(data).fit()
     }
 }
 

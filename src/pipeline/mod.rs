@@ -8,6 +8,7 @@ mod trellis_blocks;
 
 pub use blocks::Blocks;
 pub use coded::Coded;
+pub(crate) use lossless::Planes;
 pub use lossless::{Lossless, LosslessPipeline};
 pub use masked::Masked;
 pub(crate) use masked::{saturated, seen};

@@ -56,10 +56,16 @@ impl Plan {
     fn or_cheaper(mut self, pairs: &[(u32, u64)], width: u32, low: u32, total: u64, sizes: &[u32]) -> Self {
         let kept = likeliest_span(pairs);
         for &bits in sizes {
+            let mut before = usize::MAX;
             // Codes rarer than these shares of a slot are escaped.
             for rarer in [0.0, 0.25, 0.5, 1.0, 2.0] {
                 let least = rarer * total as f64 / f64::from(1_u32 << bits);
                 let mut symbols: Vec<_> = kept.iter().copied().filter(|&(_, count)| count as f64 >= least).collect();
+                if symbols.len() == before {
+                    // The same ones.
+                    continue;
+                }
+                before = symbols.len();
                 if symbols.len() >= MOST_SYMBOLS {
                     symbols.sort_unstable_by_key(|&(code, count)| (Reverse(count), code));
                     symbols.truncate(MOST_SYMBOLS - 1);
