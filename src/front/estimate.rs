@@ -18,7 +18,7 @@ use crate::{
     spikes::Spikes,
 };
 use alloc::{vec, vec::Vec};
-use core::f64::consts::LN_2;
+use core::{f64::consts::LN_2, ops::Range};
 
 /// Spikes, and what they are among.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,9 @@ pub(super) struct Apart {
     row: usize,
     /// The share of values that are no spikes.
     pub(super) share: f64,
+    /// Every so many'th piece tells enough: of a line, where whole blocks are in each. Pieces of rows and columns may all be
+    /// from the same ones.
+    every: usize,
 }
 
 impl Apart {
@@ -36,7 +39,8 @@ impl Apart {
         let share = if spikes.is_empty() { 1.0 } else { others(values, spikes).0 };
         // What is longer than that is not remembered.
         let row = shape.last().copied().filter(|row| (2..=4096).contains(row));
-        Self { spikes, row: row.unwrap_or(2), share }
+        let every = if shape.len() < 2 { (values.len() / PIECE / LOOKED_AT).max(1) } else { 1 };
+        Self { spikes, row: row.unwrap_or(2), share, every }
     }
 
     pub(super) fn settings(&self, settings: ContextRans) -> Result<ContextRans> {
@@ -61,7 +65,7 @@ impl Apart {
 pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes) -> f64 {
     let sizes: Vec<f32> = (0..classes.count()).map(|class| exp(class as f64 * -0.5 * LN_2) as f32).collect();
     let (mut sum, mut count) = (0.0, 0);
-    for_each_piece(values, classes, &sizes, spikes, |values, sizes, _| {
+    for_each_piece(values, classes, &sizes, spikes, 1, |values, sizes, _| {
         let [part] = sums(values, sizes, |x, size| [f64::from(x) * f64::from(x) * f64::from(size)]);
         sum += part;
         count += values.len();
@@ -69,18 +73,19 @@ pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes) -> 
     (sum / count.max(1) as f64).max(f64::MIN_POSITIVE)
 }
 
-/// Values that are no spikes, with what `table` has for their classes, and the classes.
+/// Values that are no spikes, with what `table` has for their classes, and the classes, of every so many'th piece.
 fn for_each_piece(
     values: &[f32],
     classes: &Classes,
     table: &[f32],
     spikes: Spikes,
+    every: usize,
     mut each: impl FnMut(&[f32], &[f32], &[u8]),
 ) {
     let mut classed = [0; PIECE];
     let mut found = [table[0]; PIECE];
     let mut others = [0.0; PIECE];
-    for (piece, mut values) in values.chunks(PIECE).enumerate() {
+    for (piece, mut values) in values.chunks(PIECE).enumerate().step_by(every) {
         if !classes.is_one() {
             classes.fill(piece * PIECE, &mut classed[..values.len()]);
         }
@@ -103,6 +108,9 @@ fn for_each_piece(
 /// Values that are looked at together.
 const PIECE: usize = 1024;
 
+/// Pieces of a line that are looked at closely, about.
+const LOOKED_AT: usize = 16;
+
 /// Bits that equal steps of a width do take, without a trellis, and those that their error is worth.
 ///
 /// Spikes have no error, and where they are a part of the values, bits for the others buy more: with a share `s` of others,
@@ -117,18 +125,27 @@ pub(super) fn coded_cost(
 ) -> Result<f64> {
     let automaton = Automaton::memoryless();
     let quantizer = Trellis::new(width as f32).lambda(0.0).spikes(apart.spikes.as_slice())?.fit(values)?;
-    let (mut codes, mut restored) = (vec![0; values.len()], vec![0.0; values.len()]);
-    quantizer.quantize_at(0, values, &mut codes)?;
-    quantizer.dequantize_at(0, &codes, &mut restored)?;
-    let [error] = sums(values, &restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
+    let starts = (0..values.len()).step_by(PIECE * apart.every);
+    let runs: Vec<_> = starts.map(|start| start..values.len().min(start + PIECE)).collect();
+    let mut codes = vec![0; runs.iter().map(Range::len).sum()];
+    quantizer.quantize_runs(&runs, values, &mut codes)?;
+    let (mut done, mut error, mut restored) = (0, 0.0, [0.0; PIECE]);
+    for run in &runs {
+        let restored = &mut restored[..run.len()];
+        quantizer.dequantize_at(0, &codes[done..done + run.len()], restored)?;
+        let [sum] = sums(&values[run.clone()], restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
+        error += sum;
+        done += run.len();
+    }
     let zero = quantizer.zero().max(0).cast_unsigned();
     let settings = apart.settings(ContextRans::new(automaton).centre(zero).classes(classes))?;
-    let fit = settings.fit_codes(&codes, quantizer.level_count(), shapes)?;
-    let count = values.len().max(1) as f64;
-    // Tables are written once for all values, of which these are a sample.
+    let fit = settings.fit_runs(&codes, &runs, quantizer.level_count(), shapes)?;
+    let count = codes.len().max(1) as f64;
+    // Tables are written once for all values, of which these are a sample; a mask needs all that is above.
     let tables = 8.0 * fit.table_bytes as f64 / all.max(1) as f64;
     let relative = 12.0 * error / count / width / width;
-    Ok(fit.bits / count + tables + 0.5 * apart.share * ln(relative.max(f64::MIN_POSITIVE)) / LN_2)
+    let bits = (fit.bits - fit.mask_bits) / count + apart.mask_bits(values) + tables;
+    Ok(bits + 0.5 * apart.share * ln(relative.max(f64::MIN_POSITIVE)) / LN_2)
 }
 
 /// About how many bits equal steps of a width take: the differential entropy of values with even noise as wide as a step, in
@@ -146,7 +163,7 @@ pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart) 
     let mut members = vec![0_u64; classes.count()];
     let (mut negative, mut hash) = (0_u64, 0_u32);
     let mut keys = [0_u8; PIECE];
-    for_each_piece(values, classes, &inverses, apart.spikes, |values, inverses, classed| {
+    for_each_piece(values, classes, &inverses, apart.spikes, apart.every, |values, inverses, classed| {
         for (i, ((key, &x), inverse)) in (1_u32..).zip(keys.iter_mut().zip(values).zip(inverses)) {
             let hash = hash.wrapping_add(i.wrapping_mul(0x9e37_79b9));
             let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
