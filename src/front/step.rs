@@ -71,7 +71,14 @@ impl Compressor {
         let jumpy = matches!(wanted, Wanted::Bits(bits) if bits < LOW_RATE);
         // A small size is met as closely as a large one.
         let part = if let Wanted::Bits(bits) = wanted { bits.clamp(0.02, 1.0) } else { 1.0 };
-        let margin = if matches!(wanted, Wanted::Bits(_)) { MARGIN * part } else { -MARGIN };
+        // Sizes are whole words of an entropy coder, which is much where values are few.
+        let word = 16.0 / values.len().max(1) as f64;
+        let (margin, near, near_enough) = match wanted {
+            Wanted::Bits(_) => {
+                ((MARGIN * part).max(word / 2.0), (NEAR * part).max(word / 4.0), (CLOSE * part).max(word))
+            }
+            Wanted::Error(_) => (-MARGIN, NEAR, CLOSE),
+        };
         for _ in 0..MOST_ROUNDS {
             let Some(tried) = weighing.try_width(width, weight, density, wanted, Extent::All, shapes)? else { break };
             density = Some((tried.density(), width));
@@ -85,7 +92,7 @@ impl Compressor {
             estimates += 1;
             // Where it is not between two frames, a frame is only made if it will do.
             let open = !(fine.is_finite() && coarse.is_finite());
-            if !open || jumpy || (off + margin).abs() < NEAR * part || estimates > patience {
+            if !open || jumpy || (off + margin).abs() < near || estimates > patience {
                 (estimates, patience) = (0, 1);
                 let found = self.masked(values, weighing.pipeline(tried, shapes)?, &weighing.method())?;
                 let cost = &found.report.cost;
@@ -95,7 +102,7 @@ impl Compressor {
                 next = at + (off + margin) / slope;
                 let (met, bytes) = (cost.meets_target, cost.bytes);
                 if met {
-                    close = off.abs() < CLOSE * part;
+                    close = off.abs() < near_enough;
                     let better = best.as_ref().is_none_or(|best| is_better(wanted, &found, best, close));
                     best = if better { Some(found) } else { best };
                     if close {

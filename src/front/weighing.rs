@@ -26,9 +26,9 @@ use alloc::{borrow::Cow, boxed::Box, format, string::String, vec, vec::Vec};
 use core::{f64::consts::LN_2, ops::Range};
 
 /// What a frame has besides stages and payload, a chunk, and a lane, whose state is not all overhead.
-const FRAME: f64 = 24.0;
+const FRAME: f64 = 30.0;
 const PER_CHUNK: f64 = 8.0;
-const PER_LANE: f64 = 3.4;
+const PER_LANE: f64 = 3.1;
 
 /// Bits per value that tables of codes save where no density knows which codes are likely: then codes are chosen once more.
 const ODD: f64 = 0.01;
