@@ -6,6 +6,7 @@ use crate::{
     groups::Groups,
     kernel::{
         exp::{exp, ln},
+        extrema::enclose,
         sums::sums as sums_of,
     },
 };
@@ -16,8 +17,8 @@ use core::f64::consts::LN_2;
 const PIECE: usize = 1024;
 
 /// Levels for each group of each grouping, in quarters of an octave, whose products of scales come near the mean squares of
-/// values: groupings in turn, given the others. Values that are `apart` count for nothing.
-pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: impl Fn(f32) -> bool) -> Result<Classes> {
+/// values: groupings in turn, given the others. Values that are `apart`, if there are such, count for nothing.
+pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: Option<impl Fn(f32) -> bool>) -> Result<Classes> {
     /// Rounds over all groupings: where there are two, the second barely changes anything.
     const ROUNDS: usize = 2;
     if groupings.is_empty() {
@@ -32,17 +33,23 @@ pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: impl Fn(f32) 
     let mut logs: Vec<Vec<f64>> = groupings.iter().map(|groups| vec![0.0; groups.count()]).collect();
     let mut weights: Vec<Vec<f32>> = groupings.iter().map(|groups| vec![1.0; groups.count()]).collect();
     // Squares of the largest values are within f32 then.
-    let largest = values.iter().filter(|&&x| !apart(x)).fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    let largest = match &apart {
+        None => largest(values),
+        Some(apart) => values.iter().filter(|&&x| !apart(x)).fold(0.0_f32, |largest, x| largest.max(x.abs())),
+    };
     let unit = if largest > 1e-30 { 1.0 / largest } else { 1e30 };
     for _ in 0..if groupings.len() > 1 { ROUNDS } else { 1 } {
         for (part, groups) in groupings.iter().enumerate() {
-            let mut sums = vec![(0.0_f64, 0_u64); groups.count()];
-            let (mut weight, mut counts) = ([0.0_f32; PIECE], [0_u8; PIECE]);
+            let (mut sums, mut counts) = (vec![0.0_f64; groups.count()], vec![0_u64; groups.count()]);
+            let (mut weight, mut counted) = ([0.0_f32; PIECE], [1_u32; PIECE]);
             for (piece, values) in values.chunks(PIECE).enumerate() {
                 let (start, weight) = (piece * PIECE, &mut weight[..values.len()]);
-                weight.iter_mut().zip(&mut counts).zip(values).for_each(|((w, count), &x)| {
-                    (*w, *count) = if apart(x) { (0.0, 0) } else { ((x * unit) * (x * unit), 1) };
-                });
+                weight.iter_mut().zip(values).for_each(|(w, &x)| *w = (x * unit) * (x * unit));
+                if let Some(apart) = &apart {
+                    weight.iter_mut().zip(&mut counted).zip(values).for_each(|((w, count), &x)| {
+                        (*w, *count) = if apart(x) { (0.0, 0) } else { (*w, 1) };
+                    });
+                }
                 for (other, groups) in groupings.iter().enumerate().filter(|&(other, _)| other != part) {
                     if groups.run() == 1 {
                         groups.for_each_row(start, weight.len(), |group, from, to| {
@@ -58,24 +65,29 @@ pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: impl Fn(f32) 
                 }
                 if groups.run() == 1 {
                     groups.for_each_row(start, weight.len(), |group, from, to| {
-                        let sums = &mut sums[group..group + (to - from)];
-                        let counts = &counts[from..to];
-                        sums.iter_mut().zip(&weight[from..to]).zip(counts).for_each(|((sum, &w), &count)| {
-                            *sum = (sum.0 + f64::from(w), sum.1 + u64::from(count));
-                        });
+                        let groups = group..group + (to - from);
+                        sums[groups.clone()]
+                            .iter_mut()
+                            .zip(&weight[from..to])
+                            .for_each(|(sum, &w)| *sum += f64::from(w));
+                        counts[groups]
+                            .iter_mut()
+                            .zip(&counted[from..to])
+                            .for_each(|(count, n)| *count += u64::from(*n));
                     });
                 } else {
                     groups.for_each_run(start, weight.len(), |group, from, to| {
                         let run = &weight[from..to];
                         let [energy] = sums_of(run, run, |w, _| [f64::from(w)]);
-                        let count = counts[from..to].iter().map(|&count| u64::from(count)).sum::<u64>();
-                        sums[group] = (sums[group].0 + energy, sums[group].1 + count);
+                        sums[group] += energy;
+                        counts[group] += u64::from(counted[from..to].iter().sum::<u32>());
                     });
                 }
             }
-            let count = sums.iter().map(|&(_, count)| count).sum::<u64>();
-            let mean = sums.iter().map(|&(sum, _)| sum).sum::<f64>() / count.max(1) as f64;
-            for ((log, weight), &(sum, count)) in logs[part].iter_mut().zip(&mut weights[part]).zip(&sums) {
+            let count = counts.iter().sum::<u64>();
+            let mean = sums.iter().sum::<f64>() / count.max(1) as f64;
+            let found = sums.iter().zip(&counts);
+            for ((log, weight), (&sum, &count)) in logs[part].iter_mut().zip(&mut weights[part]).zip(found) {
                 // Nothing there counts as 60 dB less.
                 let square = (sum / count.max(1) as f64 / mean.max(f64::MIN_POSITIVE)).max(1e-9);
                 *log = 2.0 * ln(square) / LN_2;
@@ -91,4 +103,11 @@ pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: impl Fn(f32) 
         logs.iter().map(|log| ((log + 1e6 + 0.5) as i64 - from).clamp(0, most as i64) as u8).collect()
     });
     Classes::new(groupings.iter().copied().zip(levels).collect(), 0)
+}
+
+/// The largest magnitude.
+fn largest(values: &[f32]) -> f32 {
+    let (mut low, mut high) = (0.0, 0.0);
+    enclose(values, &mut low, &mut high);
+    high.max(-low)
 }

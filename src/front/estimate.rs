@@ -61,11 +61,11 @@ impl Apart {
 }
 
 /// The square of the scale of the first class, if those of the others are quarters of an octave apart; of values that are no
-/// spikes.
-pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes) -> f64 {
+/// spikes, in every so many'th piece.
+pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes, every: usize) -> f64 {
     let sizes: Vec<f32> = (0..classes.count()).map(|class| exp(class as f64 * -0.5 * LN_2) as f32).collect();
     let (mut sum, mut count) = (0.0, 0);
-    for_each_piece(values, classes, &sizes, spikes, 1, |values, sizes, _| {
+    for_each_piece(values, classes, &sizes, spikes, every, |values, sizes, _| {
         let [part] = sums(values, sizes, |x, size| [f64::from(x) * f64::from(x) * f64::from(size)]);
         sum += part;
         count += values.len();
@@ -154,7 +154,7 @@ pub(super) fn coded_cost(
 pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart) -> f64 {
     const BARS: usize = 256;
     let noise = width * width / 12.0;
-    let first = first_scale(values, classes, apart.spikes);
+    let first = first_scale(values, classes, apart.spikes, apart.every);
     let scales: Vec<f64> =
         (0..classes.count()).map(|class| exp(0.5 * ln(first * exp(class as f64 * 0.5 * LN_2) + noise))).collect();
     let inverses: Vec<f32> = scales.iter().map(|scale| (1.0 / scale).min(3e38) as f32).collect();

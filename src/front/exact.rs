@@ -79,7 +79,7 @@ impl Compressor {
         let mut least = f64::INFINITY;
         let shapes = &mut Shapes::default();
         for groupings in groupings {
-            let classes = calibrate::classes(&groupings, &wide, |_| false)?;
+            let classes = calibrate::classes(&groupings, &wide, None::<fn(f32) -> bool>)?;
             let levels: usize = classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
             let settings = ContextRans::new(Automaton::memoryless().lanes(8)?).classes(classes).written();
             let fit = settings.fit_codes(&codes, quantizer.level_count(), shapes)?;
@@ -101,6 +101,18 @@ impl Compressor {
 fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
     const MOST: usize = 4096;
     let most = MOST.min(values.len() / 8);
+    // Bits for hashes: more of them than levels are allowed say that there are more, and most arrays have more.
+    let mut hashes = vec![0_u64; 1 << 10];
+    let mut distinct = 0;
+    for value in values {
+        let hash = value.to_ordered()?.cast_unsigned().wrapping_mul(0x9e37_79b1) >> 16;
+        let (word, bit) = (&mut hashes[hash as usize / 64], 1 << (hash % 64));
+        distinct += usize::from(*word & bit == 0);
+        *word |= bit;
+        if distinct > most {
+            return None;
+        }
+    }
     let mut levels = Vec::new();
     // As many as leave no doubt if none is like another.
     for values in values.chunks(most + 1) {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     calibrate,
+    classes::Classes,
     codec::rans::{Shapes, side_bytes},
     error::Result,
     groups::Groups,
@@ -159,51 +160,53 @@ impl Plan {
         let kept = sample.len() as f64 / values.len().max(1) as f64;
         let mut width = goal.width(&sample);
         let mut plans = Vec::new();
+        // Coefficients may be too large, values are not.
+        let coefficients: Vec<_> = without_classes(&sample, &sample_shape, shape)
+            .into_iter()
+            .filter_map(|plain| Some((plain.coefficients(&sample, &sample_shape).ok()?, plain)))
+            .collect();
+        for (coefficients, plain) in &coefficients {
+            let apart = plain.apart(coefficients, shape);
+            for by in plain.variants(shape) {
+                let plan = Self { by, ..plain.clone() };
+                let spikes = apart.spikes;
+                let is_spike = (!spikes.is_empty()).then_some(|x| spikes.contains(x));
+                let classes = calibrate::classes(&plan.groupings(sample.len())?, coefficients, is_spike)?;
+                let side = classes.parts().iter().map(|(groups, levels)| {
+                    // There are more rows than in the sample, but no more columns.
+                    let more = if groups.fitted_len().is_none() { 1.0 } else { 1.0 / kept };
+                    8.0 * side_bytes(levels) as f64 * more + 24.0
+                });
+                let side = side.sum::<f64>() / values.len() as f64 + plan.slack();
+                plans.push(Candidate { estimate: 0.0, side, plan, classes, apart, coefficients });
+            }
+        }
         // Once more with the step that the first choice leads to, if it is quite another.
         for _ in 0..2 {
-            plans.clear();
-            for plain in without_classes(&sample, &sample_shape, shape) {
-                // Coefficients may be too large, values are not.
-                let Ok(coefficients) = plain.coefficients(&sample, &sample_shape) else { continue };
-                let apart = plain.apart(&coefficients, shape);
-                for by in plain.variants(shape) {
-                    let plan = Self { by, ..plain.clone() };
-                    let groupings = plan.groupings(sample.len())?;
-                    let classes = calibrate::classes(&groupings, &coefficients, |x| apart.spikes.contains(x))?;
-                    let side = classes.parts().iter().map(|(groups, levels)| {
-                        // There are more rows than in the sample, but no more columns.
-                        let more = if groups.fitted_len().is_none() { 1.0 } else { 1.0 / kept };
-                        8.0 * side_bytes(levels) as f64 * more + 24.0
-                    });
-                    let side = side.sum::<f64>() / values.len() as f64;
-                    let simple = plan.slack();
-                    plans.push((bits(&coefficients, &classes, width, apart) + side + simple, side, plan, classes));
-                }
+            for plan in &mut plans {
+                plan.estimate = bits(plan.coefficients, &plan.classes, width, plan.apart) + plan.side;
             }
-            plans.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let least = plans.first().map_or(0.0, |plan| plan.0);
+            plans.sort_by(|a, b| a.estimate.total_cmp(&b.estimate));
+            let least = plans.first().map_or(0.0, |plan| plan.estimate);
             let Goal::Bits(wanted) = goal else { break };
             if (least - wanted).abs() < 0.7 {
                 break;
             }
             width *= exp((least - wanted) * LN_2);
         }
-        let least = plans.first().map_or(0.0, |plan| plan.0);
+        let least = plans.first().map_or(0.0, |plan| plan.estimate);
         // Tables of codes take any shape, densities of classes do not.
-        let first = plans.first().map_or_else(Self::plain, |plan| plan.2.without_classes());
+        let first = plans.first().map_or_else(Self::plain, |plan| plan.plan.without_classes());
         let is_plain = |plan: &Self| *plan == first || *plan == Self::plain();
         let spiked = |plan: &Self| !plan.spikes.is_empty();
-        let other = plans.iter().position(|plan| spiked(&plan.2) != spiked(&first));
+        let other = plans.iter().position(|plan| spiked(&plan.plan) != spiked(&first));
         let mut coded = Vec::new();
-        for (i, (estimate, side, plan, classes)) in plans.into_iter().enumerate() {
+        for (i, Candidate { estimate, side, plan, classes, apart, coefficients }) in plans.into_iter().enumerate() {
             let near = i < FINALISTS && estimate < least + NEAR;
             if near || is_plain(&plan) || (Some(i) == other && estimate < least + RIVAL) {
-                let coefficients = plan.coefficients(&sample, &sample_shape)?;
-                let apart = plan.apart(&coefficients, shape);
                 // Steps may be too fine or too wide to be one.
-                let Ok(cost) = coded_cost(&coefficients, classes, width, apart, values.len(), shapes) else { continue };
-                let bits = cost + side + plan.slack();
-                coded.push((bits, plan));
+                let Ok(cost) = coded_cost(coefficients, classes, width, apart, values.len(), shapes) else { continue };
+                coded.push((cost + side, plan));
             }
         }
         coded.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -265,6 +268,18 @@ impl Plan {
             }
         }
     }
+}
+
+/// A plan that is looked at.
+struct Candidate<'a> {
+    /// Bits per value, about.
+    estimate: f64,
+    /// Those of them that no code takes.
+    side: f64,
+    plan: Plan,
+    classes: Classes,
+    apart: Apart,
+    coefficients: &'a [f32],
 }
 
 /// The best plans.

@@ -103,8 +103,9 @@ impl<'a> Weighing<'a> {
         let coefficients = plan.coefficients(values, &shape)?;
         let apart = plan.apart(&coefficients, &shape);
         let groupings = plan.groupings(values.len())?;
-        let classes = calibrate::classes(&groupings, &coefficients, |x| apart.spikes.contains(x))?;
-        let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes)) / LN_2;
+        let is_spike = (!apart.spikes.is_empty()).then_some(|x| apart.spikes.contains(x));
+        let classes = calibrate::classes(&groupings, &coefficients, is_spike)?;
+        let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes, 1)) / LN_2;
         // States of lanes are to take at most a thousandth; or two if that makes sixteen, from which on decoders use vectors.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;

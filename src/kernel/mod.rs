@@ -22,6 +22,7 @@ pub(crate) mod level;
 pub(crate) mod multiples;
 pub(crate) mod order;
 pub(crate) mod pairs;
+pub(crate) mod product;
 pub(crate) mod rans;
 pub(crate) mod scale;
 pub(crate) mod sums;

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result, check_piece, same_length},
     fit::Fit,
     groups::Groups,
-    kernel::cosines::quarter_wave,
+    kernel::{cosines::quarter_wave, product::product},
 };
 use alloc::vec::Vec;
 use core::f32::consts::FRAC_1_SQRT_2;
@@ -174,16 +174,9 @@ impl Dct {
         }
     }
 
-    /// The cosine transform of type IV, which is its own inverse. Products are added in the order of `x`, so that all
-    /// sums go on at once.
+    /// The cosine transform of type IV, which is its own inverse.
     fn multiply(&self, x: &[f32], out: &mut [f32]) {
-        out.fill(0.0);
-        let matrix = &self.halves[x.len().ilog2() as usize];
-        for (x, row) in x.iter().zip(matrix.chunks_exact(x.len())) {
-            for (sum, entry) in out.iter_mut().zip(row) {
-                *sum += entry * x;
-            }
-        }
+        product(&self.halves[x.len().ilog2() as usize], x, out);
     }
 }
 

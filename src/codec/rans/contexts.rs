@@ -150,7 +150,7 @@ impl ContextRans {
                 if code >> side_bits < first_spike { (f64::from(code) - middle) as f32 } else { f32::INFINITY }
             };
             let far: Vec<f32> = if self.groups.is_empty() { Vec::new() } else { codes.iter().map(size).collect() };
-            calibrate::classes(&self.groups, &far, f32::is_infinite)?
+            calibrate::classes(&self.groups, &far, mask.as_ref().map(|_| f32::is_infinite))?
         };
         let classes = if mask.is_some() { classes.with_spikes() } else { classes };
         let (first, tables) = (classes.first() * sides, classes.count() * sides);

@@ -45,6 +45,7 @@ impl Counts {
     ) {
         const PIECE: usize = 1024;
         let mut classed = [0; PIECE];
+        let (first, window) = (self.first, self.window.min(first_spike.saturating_sub(self.first) as usize));
         for (piece, codes) in codes.chunks(PIECE).enumerate() {
             let classed = &mut classed[..codes.len()];
             classes.fill(start + piece * PIECE, classed);
@@ -52,7 +53,10 @@ impl Counts {
                 let code = code.to_u32();
                 let (table, symbol) =
                     (usize::from(class) << side_bits | (code & side_bits) as usize, code >> side_bits);
-                if symbol < first_spike {
+                let near = symbol.wrapping_sub(first) as usize;
+                if near < window {
+                    self.near[table * self.window + near] += 1;
+                } else if symbol < first_spike {
                     self.add(table, symbol);
                 } else {
                     spikes[(symbol - first_spike) as usize % MOST_SPIKES] += 1;
