@@ -1,7 +1,7 @@
 //! What becomes of NaN, infinities and missing values.
 
 use crate::{
-    element::{Element, for_each_piece},
+    element::{Element, check_finite, for_each_piece},
     error::{Error, Result},
     wire::{Reader, Writer},
 };
@@ -91,6 +91,10 @@ impl NonFinite {
 
     /// The values that fits look at: all but those that are kept or saturated. Borrowed where that is all of them.
     pub fn present<'a, T: Element>(&self, values: &'a [T]) -> Result<Cow<'a, [T]>> {
+        if self.is_strict() {
+            for_each_piece(values, |start, values| check_finite(values, start))?;
+            return Ok(Cow::Borrowed(values));
+        }
         let policy = self.narrowed::<T>();
         let mut absent = 0;
         policy.for_each(0, values, |_, _, fate| absent += usize::from(fate != Fate::Pass))?;

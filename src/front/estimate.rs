@@ -161,20 +161,25 @@ pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart) 
     // Neighbours are counted apart, so that none waits for the one before.
     let mut counts = [[0_u32; BARS]; 4];
     let mut members = vec![0_u64; classes.count()];
-    let (mut negative, mut hash) = (0_u64, 0_u32);
+    let mut negative = 0_u64;
+    // The same noise for each piece: those of Weyl's sequence, mixed, so that no period of the values is one of it.
+    let noise_of = |i: usize| {
+        let hash = (i as u32).wrapping_mul(0x9e37_79b9);
+        let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
+        ((mixed >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32
+    };
+    let dither: [f32; PIECE] = core::array::from_fn(noise_of);
     let mut keys = [0_u8; PIECE];
     for_each_piece(values, classes, &inverses, apart.spikes, apart.every, |values, inverses, classed| {
-        for (i, ((key, &x), inverse)) in (1_u32..).zip(keys.iter_mut().zip(values).zip(inverses)) {
-            let hash = hash.wrapping_add(i.wrapping_mul(0x9e37_79b9));
-            let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
-            let dither = ((mixed >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32;
+        let mut below = 0_u32;
+        for (((key, &x), dither), inverse) in keys.iter_mut().zip(values).zip(&dither).zip(inverses) {
             let u = ((x + dither) * inverse).clamp(-60_000.0, 60_000.0);
             // The exponent and three bits of the mantissa, from 2^-16 on; 2^16 is beyond all.
             let bar = ((u.abs().to_bits() >> 20) as i32 - ((127 - 16) << 3)).max(0);
             *key = bar as u8;
-            negative += u64::from(u < 0.0);
+            below += u32::from(u < 0.0);
         }
-        hash = hash.wrapping_add((values.len() as u32).wrapping_mul(0x9e37_79b9));
+        negative += u64::from(below);
         for keys in keys[..values.len()].chunks(4) {
             keys.iter().zip(&mut counts).for_each(|(&key, bars)| bars[usize::from(key)] += 1);
         }

@@ -11,7 +11,10 @@ use crate::{
     codec::rans::{Shapes, side_bytes},
     error::Result,
     groups::Groups,
-    kernel::exp::{exp, ln},
+    kernel::{
+        exp::{exp, ln},
+        sums::sums,
+    },
     spikes::Spikes,
     transform::{Dct, StandardizeTransform, Transform, check_coefficients},
 };
@@ -311,7 +314,7 @@ impl Goal {
         match self {
             Self::Width(width) => width.clamp(1e-43, 1e37),
             Self::Bits(bits) => {
-                let square: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+                let [square] = sums(values, values, |x, _| [f64::from(x) * f64::from(x)]);
                 let rms = 0.5 * ln((square / values.len().max(1) as f64).max(f64::MIN_POSITIVE)) / LN_2;
                 exp((rms + 2.047 - bits).clamp(-145.0, 125.0) * LN_2)
             }
@@ -343,8 +346,8 @@ fn without_classes(sample: &[f32], sample_shape: &[usize], shape: &[usize]) -> V
 fn shifts(values: &[f32], shape: &[usize]) -> Vec<Shift> {
     let mut shifts = vec![Shift::None];
     let count = values.len().max(1) as f64;
-    let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-    let square = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() / count;
+    let [sum, square] = sums(values, values, |x, _| [f64::from(x), f64::from(x) * f64::from(x)]);
+    let (mean, square) = (sum / count, square / count);
     if mean * mean > 0.01 * square && (mean as f32).is_finite() {
         shifts.push(Shift::Mean(mean as f32));
     }

@@ -49,15 +49,16 @@ impl Counts {
         for (piece, codes) in codes.chunks(PIECE).enumerate() {
             let classed = &mut classed[..codes.len()];
             classes.fill(start + piece * PIECE, classed);
+            let near = &mut *self.near;
             for (code, &class) in codes.iter().zip(&*classed) {
                 let code = code.to_u32();
                 let (table, symbol) =
                     (usize::from(class) << side_bits | (code & side_bits) as usize, code >> side_bits);
-                let near = symbol.wrapping_sub(first) as usize;
-                if near < window {
-                    self.near[table * self.window + near] += 1;
+                let index = symbol.wrapping_sub(first) as usize;
+                if index < window {
+                    near[table * self.window + index] += 1;
                 } else if symbol < first_spike {
-                    self.add(table, symbol);
+                    *self.far[table].entry(symbol).or_default() += 1;
                 } else {
                     spikes[(symbol - first_spike) as usize % MOST_SPIKES] += 1;
                 }

@@ -154,21 +154,31 @@ impl Cumulative {
         if u < 0.0 { -sum } else { sum }
     }
 
-    /// Bits of symbols at these positions, each so often, where all symbols lie within `ends`.
-    pub(super) fn bits(&self, scale: i32, symbols: impl Iterator<Item = (f64, u64)>, ends: (f64, f64)) -> f64 {
+    /// Bits of symbols, each so often, which are so far from level 0, and lie within `ends` of it.
+    pub(super) fn bits(&self, scale: i32, symbols: &[(u32, u64)], offset: f64, ends: (f64, f64)) -> f64 {
+        /// Symbols that are priced together.
+        const TOGETHER: usize = 16;
         let unit = exp(-f64::from(scale) / f64::from(FINE) * LN_2);
         let total = (self.below(ends.1 * unit) - self.below(ends.0 * unit)).max(f64::MIN_POSITIVE);
         // About the price of an escape.
-        let least = total * 1e-7;
+        let (least, ln_total) = ((total * 1e-7).max(f64::MIN_POSITIVE), ln(total));
         let mut sum = 0.0;
         // Most symbols begin where the one before ends.
         let (mut end, mut below_end) = (f64::NAN, 0.0);
-        for (position, count) in symbols {
-            let below = if position - 0.5 == end { below_end } else { self.below((position - 0.5) * unit) };
-            end = position + 0.5;
-            below_end = self.below(end * unit);
-            let mass = if position < ends.0 { 0.0 } else { below_end - below };
-            sum += count as f64 * (ln(total) - ln(mass.max(least).max(f64::MIN_POSITIVE)));
+        let (mut masses, mut counts) = ([1.0; TOGETHER], [0.0; TOGETHER]);
+        for symbols in symbols.chunks(TOGETHER) {
+            for ((&(symbol, n), mass), count) in symbols.iter().zip(&mut masses).zip(&mut counts) {
+                let position = f64::from(symbol) + offset;
+                let below = if position - 0.5 == end { below_end } else { self.below((position - 0.5) * unit) };
+                end = position + 0.5;
+                below_end = self.below(end * unit);
+                let between = if position < ends.0 { 0.0 } else { below_end - below };
+                (*mass, *count) = (between.max(least), n as f64);
+            }
+            // Logarithms of some at once, for which there are vectors.
+            let logs = masses.map(ln);
+            let terms = logs.iter().zip(&counts).take(symbols.len());
+            sum += terms.map(|(log, count)| count * (ln_total - log)).sum::<f64>();
         }
         sum / LN_2
     }

@@ -225,12 +225,11 @@ impl Search<'_> {
         let mut bits = 0.0;
         for (table, pairs) in self.pairs.iter().enumerate().filter(|(_, pairs)| !pairs.is_empty()) {
             let scale = (scale + (table / self.sides) as i32 * CLASS).clamp(TABLE_SCALES.0, TABLE_SCALES.1);
-            let symbols = pairs.iter().map(|&(symbol, count)| (self.position(table, symbol), count));
             let half = (table % self.sides) as f64 * 0.5;
             let centre = f64::from(self.centre);
             let low = if self.one_sided { 0.0 } else { -centre };
             let ends = (half - 0.5 + low, half + 0.5 + f64::from(self.last) - centre);
-            bits += sums.bits(scale, symbols, ends);
+            bits += sums.bits(scale, pairs, half - centre, ends);
         }
         bits
     }
