@@ -26,7 +26,9 @@ use alloc::{borrow::Cow, vec, vec::Vec};
 impl Compressor {
     /// The smallest frame that loses nothing; none if it is expected to have more bytes than `most`.
     pub(super) fn exact<T: Element>(&self, values: &[T], present: &[T], most: usize) -> Result<Option<Compressed>> {
-        let planes = Planes::of(values);
+        // Twice as many bytes are too many for rows as well.
+        let enough = 2.0 * most as f64;
+        let planes = Planes::of(values, enough);
         let least = planes.least_len();
         let mut best =
             if least > most as f64 { None } else { Some(self.finish(values, &planes.fit()?, "lossless")?) };
@@ -37,8 +39,8 @@ impl Compressor {
             let scales = Scales::new(ScaleType::F32, vec![1.0]).ok()?;
             Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
         });
-        // It takes its time, and never brings a half.
-        let near = size_of::<T>() == 2 && most as f64 >= 0.5 * least;
+        // They take their time, and never bring a half.
+        let near = size_of::<T>() == 2 && least <= enough;
         if few.is_none() && !near {
             return Ok(best);
         }

@@ -1,29 +1,14 @@
 //! Smallest and largest values.
 
-/// Independent minima and maxima, so that a reduction is not one chain of dependent operations.
-const LANES: usize = 16;
+use super::level::dispatch;
 
 /// Lowers `low` and raises `high` to enclose the finite `values`.
 pub(crate) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
-    if values.len() < LANES {
-        for &x in values {
-            (*low, *high) = (lower(*low, x), higher(*high, x));
-        }
-        return;
-    }
-    let mut lows = [*low; LANES];
-    let mut highs = [*high; LANES];
-    let blocks = values.chunks_exact(LANES);
-    let tail = blocks.remainder();
-    for block in blocks {
-        enclose_each(block, &mut lows, &mut highs);
-    }
-    enclose_each(tail, &mut lows, &mut highs);
-    *low = lows.into_iter().fold(*low, lower);
-    *high = highs.into_iter().fold(*high, higher);
+    dispatch!(enclose(values, low, high): avx512 avx2);
 }
 
 /// Likewise value by value: `values[i]` only moves `lows[i]` and `highs[i]`.
+#[inline(always)]
 pub(crate) fn enclose_each(values: &[f32], lows: &mut [f32], highs: &mut [f32]) {
     for ((&x, low), high) in values.iter().zip(lows).zip(highs) {
         *low = lower(*low, x);
@@ -40,4 +25,50 @@ fn lower(a: f32, b: f32) -> f32 {
 #[inline(always)]
 fn higher(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
+}
+
+mod portable {
+    use super::{enclose_each, higher, lower};
+
+    /// Independent minima and maxima, so that a reduction is not one chain of dependent operations.
+    const LANES: usize = 32;
+
+    #[inline(always)]
+    pub(super) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
+        if values.len() < LANES {
+            for &x in values {
+                (*low, *high) = (lower(*low, x), higher(*high, x));
+            }
+            return;
+        }
+        let mut lows = [*low; LANES];
+        let mut highs = [*high; LANES];
+        let (blocks, tail) = values.as_chunks::<LANES>();
+        for block in blocks {
+            enclose_each(block, &mut lows, &mut highs);
+        }
+        enclose_each(tail, &mut lows, &mut highs);
+        *low = lows.into_iter().fold(*low, lower);
+        *high = highs.into_iter().fold(*high, higher);
+    }
+}
+
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx2 {
+    use super::portable;
+    use crate::kernel::level::twins;
+
+    twins! {"avx2":
+        fn enclose(values: &[f32], low: &mut f32, high: &mut f32);
+    }
+}
+
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+mod avx512 {
+    use super::portable;
+    use crate::kernel::level::twins;
+
+    twins! {"avx512f,avx512bw,avx512vl,avx512dq":
+        fn enclose(values: &[f32], low: &mut f32, high: &mut f32);
+    }
 }

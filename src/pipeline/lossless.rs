@@ -11,7 +11,7 @@ use crate::{
     memory::filled,
     metrics::entropy,
 };
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use bytemuck::Pod;
 use num_traits::{AsPrimitive, PrimInt};
 
@@ -177,19 +177,25 @@ pub(crate) struct Planes {
 }
 
 impl Planes {
-    pub(crate) fn of<T: Element>(data: &[T]) -> Self {
+    /// From the lowest byte to the highest; those left out that follow when these take more than `most` bytes.
+    pub(crate) fn of<T: Element>(data: &[T], most: f64) -> Self {
+        let mut planes = Self { dtype: T::DTYPE, len: data.len(), counts: Vec::new() };
         let mut plane = [0; PIECE];
-        let mut counts = vec![[0; 256]; T::DTYPE.size()];
-        for values in data.chunks(PIECE) {
-            let plane = &mut plane[..values.len()];
-            for (place, counts) in counts.iter_mut().enumerate() {
+        for place in 0..T::DTYPE.size() {
+            let mut counts = [0; 256];
+            for values in data.chunks(PIECE) {
+                let plane = &mut plane[..values.len()];
                 gather(values, place, plane);
                 for &byte in &*plane {
                     counts[usize::from(byte)] += 1;
                 }
             }
+            planes.counts.push(counts);
+            if planes.least_len() > most {
+                break;
+            }
         }
-        Self { dtype: T::DTYPE, len: data.len(), counts }
+        planes
     }
 
     /// Bytes that no frame of these has less of.
@@ -202,7 +208,7 @@ impl Planes {
         if self.len == 0 { 0.0 } else { entropy(counts) / 8.0 * self.len as f64 }
     }
 
-    /// A table for each byte of a value that pays for one.
+    /// A table for each byte of a value that pays for one; no byte was left out.
     pub(crate) fn fit(&self) -> Result<LosslessPipeline> {
         // Less than a byte in 128 is not worth the time, or the few bytes that chunks may cost.
         let most = (self.len - self.len / 128).saturating_sub(64);
@@ -223,7 +229,7 @@ impl<T: Element> Fit<T> for Lossless {
     type Fitted = LosslessPipeline;
 
     fn fit(&self, data: &[T]) -> Result<LosslessPipeline> {
-        Planes::of(data).fit()
+        Planes::of(data, f64::INFINITY).fit()
     }
 }
 
