@@ -18,7 +18,11 @@ const PIECE: usize = 1024;
 
 /// Levels for each group of each grouping, in quarters of an octave, whose products of scales come near the mean squares of
 /// values: groupings in turn, given the others. Values that are `apart`, if there are such, count for nothing.
-pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: Option<impl Fn(f32) -> bool>) -> Result<Classes> {
+pub(crate) fn classes(
+    groupings: &[Groups],
+    values: &[f32],
+    apart: Option<impl Fn(f32) -> bool + Copy>,
+) -> Result<Classes> {
     /// Rounds over all groupings: where there are two, the second barely changes anything.
     const ROUNDS: usize = 2;
     if groupings.is_empty() {
@@ -33,7 +37,7 @@ pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: Option<impl F
     let mut logs: Vec<Vec<f64>> = groupings.iter().map(|groups| vec![0.0; groups.count()]).collect();
     let mut weights: Vec<Vec<f32>> = groupings.iter().map(|groups| vec![1.0; groups.count()]).collect();
     // Squares of the largest values are within f32 then.
-    let largest = match &apart {
+    let largest = match apart {
         None => largest(values),
         Some(apart) => values.iter().filter(|&&x| !apart(x)).fold(0.0_f32, |largest, x| largest.max(x.abs())),
     };
@@ -45,7 +49,7 @@ pub(crate) fn classes(groupings: &[Groups], values: &[f32], apart: Option<impl F
             for (piece, values) in values.chunks(PIECE).enumerate() {
                 let (start, weight) = (piece * PIECE, &mut weight[..values.len()]);
                 weight.iter_mut().zip(values).for_each(|(w, &x)| *w = (x * unit) * (x * unit));
-                if let Some(apart) = &apart {
+                if let Some(apart) = apart {
                     weight.iter_mut().zip(&mut counted).zip(values).for_each(|((w, count), &x)| {
                         (*w, *count) = if apart(x) { (0.0, 0) } else { (*w, 1) };
                     });
