@@ -1,8 +1,9 @@
 //! Random signs, then the Walsh-Hadamard transform: outliers are spread over their block.
 
-use super::{Guarantee, Transform, blocks::for_each_run, check_call};
+use super::{Guarantee, Transform, blocks::for_each_run, check_call, check_coefficients};
 use crate::{
     description::{Describe, Description, Restore, Stages},
+    element::check_finite,
     error::{Error, Result},
     fit::Fit,
     kernel::hadamard,
@@ -58,15 +59,30 @@ impl Hadamard {
     pub const fn seed(&self) -> Seed {
         self.seed
     }
+
+    /// Whether all coefficients are finite.
+    fn transformed(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<bool> {
+        check_call(start, values.len(), coefficients.len(), self.block)?;
+        let mut finite = true;
+        for_each_run(self.block, values.len(), |from, to, block| {
+            finite &= hadamard::forward(self.seed, start + from, block, &values[from..to], &mut coefficients[from..to]);
+        });
+        Ok(finite)
+    }
 }
 
 impl Transform for Hadamard {
     fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
-        check_call(start, values.len(), coefficients.len(), self.block)?;
-        for_each_run(self.block, values.len(), |from, to, block| {
-            hadamard::forward(self.seed, start + from, block, &values[from..to], &mut coefficients[from..to]);
-        });
-        Ok(())
+        self.transformed(start, values, coefficients).map(|_| ())
+    }
+
+    fn checked_forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
+        if self.transformed(start, values, coefficients)? {
+            return Ok(());
+        }
+        // A value that is not finite leaves no coefficient of its block that is.
+        check_finite(values, start)?;
+        check_coefficients(coefficients, start)
     }
 
     fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {

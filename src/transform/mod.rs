@@ -53,6 +53,14 @@ pub trait Transform: Describe + Debug + Send + Sync {
     /// [`coefficient_len`](Self::coefficient_len)`(values.len())` items.
     fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()>;
 
+    /// As [`forward_at`](Self::forward_at), of values that may not be finite: the first that is not is an error, and so is the
+    /// first coefficient. What one pass can tell is worth a method of its own.
+    fn checked_forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
+        crate::element::check_finite(values, start)?;
+        self.forward_at(start, values, coefficients)?;
+        check_coefficients(coefficients, self.coefficient_len(start))
+    }
+
     /// Coefficients to values, with the same lengths.
     fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()>;
 
@@ -109,9 +117,7 @@ pub trait TransformExt: Transform {
     fn forward_into(&self, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
         self.check_len(values.len())?;
         same_length("coefficients", self.coefficient_len(values.len()), coefficients.len())?;
-        crate::element::check_finite(values, 0)?;
-        self.forward_at(0, values, coefficients)?;
-        check_coefficients(coefficients, 0)
+        self.checked_forward_at(0, values, coefficients)
     }
 
     /// Values to a vector of coefficients.
@@ -160,6 +166,9 @@ macro_rules! forward {
         impl<X: Transform + ?Sized> Transform for $pointer {
             fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
                 (**self).forward_at(start, values, coefficients)
+            }
+            fn checked_forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
+                (**self).checked_forward_at(start, values, coefficients)
             }
             fn inverse_at(&self, start: usize, coefficients: &[f32], values: &mut [f32]) -> Result<()> {
                 (**self).inverse_at(start, coefficients, values)

@@ -21,64 +21,85 @@ twins! {"avx512f,avx512dq,avx512vl":
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
-    transform::<true>(block, signs, values, coefficients);
+pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
+    transform::<true>(block, signs, values, coefficients)
 }
 
 #[target_feature(enable = "avx512f")]
 pub(super) fn inverse(block: usize, signs: &[u64], coefficients: &[f32], values: &mut [f32]) {
-    transform::<false>(block, signs, coefficients, values);
+    _ = transform::<false>(block, signs, coefficients, values);
 }
 
-/// Signs are changed by the first pass forward, and by the last one back.
+/// Signs are changed by the first pass forward, and by the last one back. Whether all coefficients are finite, if it is forward.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn transform<const FORWARD: bool>(block: usize, signs: &[u64], from: &[f32], to: &mut [f32]) {
+fn transform<const FORWARD: bool>(block: usize, signs: &[u64], from: &[f32], to: &mut [f32]) -> bool {
     let signs: &[__mmask16] = bytemuck::cast_slice(signs);
     let (from, to) = (from.as_chunks().0, to.as_chunks_mut().0);
     let factor = factor(block);
-    let back = !FORWARD;
+    let mut sums = Sums([_mm512_setzero_ps(); 4]);
     match block {
-        2 => within::<1, 1>(factor, FORWARD, back, signs, from, to),
-        4 => within::<1, 2>(factor, FORWARD, back, signs, from, to),
-        8 => within::<1, 3>(factor, FORWARD, back, signs, from, to),
-        16 => within::<1, 4>(factor, FORWARD, back, signs, from, to),
-        32 => within::<2, 4>(factor, FORWARD, back, signs, from, to),
-        64 => within::<4, 4>(factor, FORWARD, back, signs, from, to),
-        128 => within::<8, 4>(factor, FORWARD, back, signs, from, to),
-        256 => within::<16, 4>(factor, FORWARD, back, signs, from, to),
+        2 => within::<1, 1, FORWARD>(factor, true, signs, from, to, &mut sums),
+        4 => within::<1, 2, FORWARD>(factor, true, signs, from, to, &mut sums),
+        8 => within::<1, 3, FORWARD>(factor, true, signs, from, to, &mut sums),
+        16 => within::<1, 4, FORWARD>(factor, true, signs, from, to, &mut sums),
+        32 => within::<2, 4, FORWARD>(factor, true, signs, from, to, &mut sums),
+        64 => within::<4, 4, FORWARD>(factor, true, signs, from, to, &mut sums),
+        128 => within::<8, 4, FORWARD>(factor, true, signs, from, to, &mut sums),
+        256 => within::<16, 4, FORWARD>(factor, true, signs, from, to, &mut sums),
         _ => {
             let rows = block / LANES;
             let blocks = from.chunks_exact(rows).zip(to.chunks_exact_mut(rows)).zip(signs.chunks_exact(rows));
             for ((from, to), signs) in blocks {
-                within::<16, 4>(factor, FORWARD, false, signs, from, to);
+                within::<16, 4, FORWARD>(factor, false, signs, from, to, &mut sums);
                 match rows {
-                    32 => across::<2>(back, signs, to),
-                    64 => across::<4>(back, signs, to),
-                    128 => across::<8>(back, signs, to),
-                    _ => across::<16>(back, signs, to),
+                    32 => across::<2, FORWARD>(signs, to, &mut sums),
+                    64 => across::<4, FORWARD>(signs, to, &mut sums),
+                    128 => across::<8, FORWARD>(signs, to, &mut sums),
+                    _ => across::<16, FORWARD>(signs, to, &mut sums),
                 }
             }
         }
     }
+    sums.are_finite()
 }
 
-/// Scales, and does as many stages as there are within `ROWS` rows, or within parts of one row.
+/// Products with zero, which is what they add up to unless there was one that is not finite.
+struct Sums([__m512; 4]);
+
+impl Sums {
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn add<const ROWS: usize>(&mut self, x: &[__m512; ROWS]) {
+        for (row, &x) in x.iter().enumerate() {
+            let sum = &mut self.0[row % 4];
+            *sum = _mm512_fmadd_ps(x, _mm512_setzero_ps(), *sum);
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn are_finite(&self) -> bool {
+        self.0.iter().all(|&sum| _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(sum, sum) == 0)
+    }
+}
+
+/// Scales, and does as many stages as there are within `ROWS` rows, or within parts of one row: the `last` ones, or not.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn within<const ROWS: usize, const STAGES: usize>(
+fn within<const ROWS: usize, const STAGES: usize, const FORWARD: bool>(
     factor: f32,
-    signs_before: bool,
-    signs_after: bool,
+    last: bool,
     signs: &[__mmask16],
     from: &[Row],
     to: &mut [Row],
+    sums: &mut Sums,
 ) {
     let ones = _mm512_set1_ps(1.0);
     // Minus one where the lane is the second of its pair, at distances 1, 2, 4 and 8.
     let pairs_of =
         [0xaaaa, 0xcccc, 0xf0f0, 0xff00].map(|second| _mm512_mask_sub_ps(ones, second, _mm512_setzero_ps(), ones));
-    let factors = [_mm512_set1_ps(factor), _mm512_set1_ps(if signs_before { -factor } else { factor })];
+    let factors = [_mm512_set1_ps(factor), _mm512_set1_ps(if FORWARD { -factor } else { factor })];
     let blocks = from.as_chunks::<ROWS>().0.iter().zip(to.as_chunks_mut::<ROWS>().0).zip(signs.as_chunks::<ROWS>().0);
     for ((from, to), signs) in blocks {
         let mut x = [_mm512_setzero_ps(); ROWS];
@@ -99,8 +120,11 @@ fn within<const ROWS: usize, const STAGES: usize>(
             x[row] = v;
         }
         stages(&mut x);
+        if last && FORWARD {
+            sums.add(&x);
+        }
         for row in 0..ROWS {
-            store_f32x16(&mut to[row], if signs_after { change(x[row], signs[row]) } else { x[row] });
+            store_f32x16(&mut to[row], if last && !FORWARD { change(x[row], signs[row]) } else { x[row] });
         }
     }
 }
@@ -108,7 +132,7 @@ fn within<const ROWS: usize, const STAGES: usize>(
 /// The last stages of a block, of which there are as many as make `RADIX`.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn across<const RADIX: usize>(signs_after: bool, signs: &[__mmask16], rows: &mut [Row]) {
+fn across<const RADIX: usize, const FORWARD: bool>(signs: &[__mmask16], rows: &mut [Row], sums: &mut Sums) {
     let apart = rows.len() / RADIX;
     for i in 0..apart {
         let mut x = [_mm512_setzero_ps(); RADIX];
@@ -116,8 +140,11 @@ fn across<const RADIX: usize>(signs_after: bool, signs: &[__mmask16], rows: &mut
             x[j] = load_f32x16(&rows[i + j * apart]);
         }
         stages(&mut x);
+        if FORWARD {
+            sums.add(&x);
+        }
         for j in 0..RADIX {
-            let v = if signs_after { change(x[j], signs[i + j * apart]) } else { x[j] };
+            let v = if !FORWARD { change(x[j], signs[i + j * apart]) } else { x[j] };
             store_f32x16(&mut rows[i + j * apart], v);
         }
     }

@@ -19,9 +19,19 @@ const WINDOW: usize = 4096;
 const WORD: usize = u64::BITS as usize;
 
 /// Of each block, a power of two up to 4096: `H D x / sqrt(block)`, with the signs `D` of the position. Scaled first, so that
-/// sums stay as small as they can. Natural (Hadamard) order; the slices are whole blocks, and as long as each other.
-pub(crate) fn forward(seed: Seed, start: usize, block: usize, values: &[f32], coefficients: &mut [f32]) {
-    for_each_window(seed, start, block, values, coefficients, forward_window, portable::forward);
+/// sums stay as small as they can. Natural (Hadamard) order; the slices are whole blocks, and as long as each other. Returns
+/// whether all coefficients are finite.
+pub(crate) fn forward(seed: Seed, start: usize, block: usize, values: &[f32], coefficients: &mut [f32]) -> bool {
+    let mut finite = true;
+    let window = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
+        finite &= forward_window(block, signs, values, coefficients);
+    };
+    let mut rest_finite = true;
+    let rest = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
+        rest_finite &= portable::forward(block, signs, values, coefficients);
+    };
+    for_each_window(seed, start, block, values, coefficients, window, rest);
+    finite && rest_finite
 }
 
 /// The way back: `D H c / sqrt(block)`.
@@ -37,8 +47,8 @@ fn for_each_window(
     block: usize,
     from: &[f32],
     to: &mut [f32],
-    window: impl Fn(usize, &[u64], &[f32], &mut [f32]),
-    rest: impl Fn(usize, &[u64], &[f32], &mut [f32]),
+    mut window: impl FnMut(usize, &[u64], &[f32], &mut [f32]),
+    mut rest: impl FnMut(usize, &[u64], &[f32], &mut [f32]),
 ) {
     let mut signs = [0; WINDOW / WORD];
     for (i, (from, to)) in from.chunks(WINDOW).zip(to.chunks_mut(WINDOW)).enumerate() {
@@ -58,8 +68,8 @@ fn fill(signs: &mut [u64], seed: Seed, start: usize) {
     dispatch!(fill(signs, seed, start): avx512);
 }
 
-fn forward_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
-    dispatch!(forward(block, signs, values, coefficients): avx512 avx2);
+fn forward_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
+    dispatch!(forward(block, signs, values, coefficients): avx512 avx2)
 }
 
 fn inverse_window(block: usize, signs: &[u64], coefficients: &[f32], values: &mut [f32]) {
