@@ -144,7 +144,7 @@ fn across<const RADIX: usize, const FORWARD: bool>(signs: &[__mmask16], rows: &m
             sums.add(&x);
         }
         for j in 0..RADIX {
-            let v = if !FORWARD { change(x[j], signs[i + j * apart]) } else { x[j] };
+            let v = if FORWARD { x[j] } else { change(x[j], signs[i + j * apart]) };
             store_f32x16(&mut rows[i + j * apart], v);
         }
     }
