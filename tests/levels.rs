@@ -256,7 +256,7 @@ fn all_quantizers() {
                 let Some(quantizer) = case.fitted(&data) else { return Ok(None) };
                 let codes = quantizer.quantize(&data)?;
                 let values = quantizer.dequantize(&codes, data.len())?;
-                Ok::<_, fewbits::Error>(Some((codes, bits_of(&values))))
+                Ok::<_, Error>(Some((codes, bits_of(&values))))
             };
             same_at_each_level(&what, || fit_and_quantize().ok());
         }
