@@ -20,20 +20,21 @@ pub(super) fn largest(block: usize, values: &[f32], largest: &mut [u32]) {
 
 #[inline(always)]
 pub(super) fn largest_of(values: &[f32]) -> u32 {
-    let larger = |a: u32, x: f32| {
-        // Signed, for unsigned maxima are slow in SSE2.
-        let b = (x.to_bits() & !(1 << 31)).cast_signed();
-        if b > a.cast_signed() { b.cast_unsigned() } else { a }
-    };
+    // Signed, for unsigned maxima are slow in SSE2.
+    let size = |x: f32| (x.to_bits() & !(1 << 31)).cast_signed();
+    let larger = |a: i32, b: i32| if b > a { b } else { a };
     let (rows, rest) = values.as_chunks::<LANES>();
     let mut lanes = [0; LANES];
     for row in rows {
         for (lane, &x) in lanes.iter_mut().zip(row) {
-            *lane = larger(*lane, x);
+            *lane = larger(*lane, size(x));
         }
     }
-    let most = lanes.into_iter().fold(0, u32::max);
-    rest.iter().fold(most, |most, &x| larger(most, x))
+    // Half of them against the other, by vectors as long as there are some.
+    let eight: [i32; 8] = core::array::from_fn(|i| larger(lanes[i], lanes[i + 8]));
+    let four: [i32; 4] = core::array::from_fn(|i| larger(eight[i], eight[i + 4]));
+    let most = larger(larger(four[0], four[2]), larger(four[1], four[3]));
+    rest.iter().fold(most, |most, &x| larger(most, size(x))).cast_unsigned()
 }
 
 #[inline(always)]
@@ -108,7 +109,10 @@ pub(super) fn integer_codes(ends: Integers, nibbles: bool, scale: f32, values: &
     let first = ROUNDER.to_bits().wrapping_add_signed(ends.first);
     each_code(nibbles, values, codes, |x| {
         // Clamped first, so that the integer lands in the low bits of the sum whatever it was.
-        let level = (x / scale).max(low).min(high);
+        let level = x / scale;
+        // `f32::max` also handles NaN, which takes more instructions; values are finite here.
+        let level = if level > low { level } else { low };
+        let level = if level < high { level } else { high };
         (level + ROUNDER).to_bits().wrapping_sub(first) as u8
     });
 }
