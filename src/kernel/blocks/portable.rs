@@ -9,7 +9,7 @@ const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 const LANES: usize = 16;
 
 /// Codes that are found before they go two to a byte.
-const PIECE: usize = 64;
+const PIECE: usize = 16;
 
 #[inline(always)]
 pub(super) fn largest(block: usize, values: &[f32], largest: &mut [u32]) {
@@ -113,7 +113,7 @@ pub(super) fn integer_codes(ends: Integers, nibbles: bool, scale: f32, values: &
         // `f32::max` also handles NaN, which takes more instructions; values are finite here.
         let level = if level > low { level } else { low };
         let level = if level < high { level } else { high };
-        (level + ROUNDER).to_bits().wrapping_sub(first) as u8
+        (level + ROUNDER).to_bits().wrapping_sub(first)
     });
 }
 
@@ -134,44 +134,30 @@ pub(super) fn quantize_table(
 pub(super) fn table_codes(thresholds: &[f32; THRESHOLDS], nibbles: bool, scale: f32, values: &[f32], codes: &mut [u8]) {
     each_code(nibbles, values, codes, |x| {
         let x = x / scale;
-        thresholds.iter().map(|&threshold| u32::from(x > threshold)).sum::<u32>() as u8
+        thresholds.iter().map(|&threshold| u32::from(x > threshold)).sum::<u32>()
     });
 }
 
 #[inline(always)]
-fn each_code(nibbles: bool, values: &[f32], codes: &mut [u8], law: impl Fn(f32) -> u8) {
+fn each_code(nibbles: bool, values: &[f32], codes: &mut [u8], law: impl Fn(f32) -> u32) {
     if !nibbles {
         for (code, &x) in codes.iter_mut().zip(values) {
-            *code = law(x);
+            *code = law(x) as u8;
         }
         return;
     }
-    let mut piece = [0; PIECE];
-    for (values, bytes) in values.chunks(PIECE).zip(codes.chunks_mut(PIECE / 2)) {
-        for (code, &x) in piece.iter_mut().zip(values) {
-            *code = law(x);
-        }
-        if let Some(last) = piece.get_mut(values.len()) {
-            *last = 0;
-        }
-        let Some(bytes) = bytes.get_mut(..values.len().div_ceil(2)) else { return };
-        let (words, rest) = bytes.as_chunks_mut::<4>();
-        let (eights, odd) = piece[..values.len().next_multiple_of(2).min(PIECE)].as_chunks::<8>();
-        for (word, &eight) in words.iter_mut().zip(eights) {
-            *word = folded(u64::from_le_bytes(eight)).to_le_bytes();
-        }
-        for (byte, pair) in rest.iter_mut().zip(odd.as_chunks::<2>().0) {
-            *byte = pair[0] | pair[1] << 4;
+    let (pieces, rest) = values.as_chunks::<PIECE>();
+    let (packed, _) = codes.as_chunks_mut::<{ PIECE / 2 }>();
+    for (values, bytes) in pieces.iter().zip(packed) {
+        let codes = values.map(&law);
+        for (byte, pair) in bytes.iter_mut().zip(codes.as_chunks::<2>().0) {
+            *byte = (pair[0] | pair[1] << 4) as u8;
         }
     }
-}
-
-/// Eight bytes below 16 to four.
-#[inline(always)]
-const fn folded(x: u64) -> u32 {
-    let x = (x | x >> 4) & 0x00ff_00ff_00ff_00ff;
-    let x = (x | x >> 8) & 0x0000_ffff_0000_ffff;
-    (x | x >> 16) as u32
+    let packed = codes.iter_mut().skip(pieces.len() * (PIECE / 2));
+    for (byte, pair) in packed.zip(rest.chunks(2)) {
+        *byte = (law(pair[0]) | pair.get(1).map_or(0, |&x| law(x) << 4)) as u8;
+    }
 }
 
 pub(super) fn dequantize_integers(first: i32, layout: Layout, scales: &[f32], codes: &[u8], values: &mut [f32]) -> u8 {
