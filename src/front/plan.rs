@@ -157,8 +157,9 @@ impl Plan {
         const FINALISTS: usize = 3;
         /// Bits per value that estimates may be wrong by.
         const NEAR: f64 = 0.1;
-        /// What spikes are worth depends on what is made of the others later.
-        const RIVAL: f64 = 0.25;
+        /// What spikes are worth depends on what is made of the others later: estimates have been wrong by as much, where values
+        /// are few numbers or rectified.
+        const RIVAL: f64 = 1.0;
         let (sample, sample_shape) = sample(values, shape);
         let kept = sample.len() as f64 / values.len().max(1) as f64;
         let mut width = goal.width(&sample);
