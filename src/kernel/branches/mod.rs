@@ -67,13 +67,15 @@ impl Numbers {
             let last = (needed - 1) >> shift;
             let origin = (i64::from(self.first) + from) as f32 * 0.25;
             places.push([origin, 4.0 / (1_i64 << shift) as f32, last as f32, rows.len() as f32]);
+            rows.reserve(last as usize + 1);
+            let (mut prices, mut priced) = ([0.0; 4], i64::MIN);
             for row in 0..=last {
-                // Between this number and the next.
+                // Between this number and the next; most neighbours are those of the row before.
                 let number = from + (row << shift) + ((1 << shift) >> 1);
-                let mut prices = [0.0; 4];
-                for neighbour in number - 1..number + 3 {
+                for neighbour in (number - 1).max(priced)..number + 3 {
                     prices[neighbour.rem_euclid(4) as usize] = price(class, neighbour.max(0) as u32);
                 }
+                priced = number + 3;
                 rows.push(prices);
             }
         }
