@@ -5,11 +5,11 @@ use super::{Ends, Half, Integers, Layout, TABLE, THRESHOLDS};
 /// Adding it to a smaller number rounds that to an integer, ties to even.
 const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23
 
-/// Independent maxima, so that a reduction is not one chain of dependent operations.
-const LANES: usize = 16;
+/// Values whose largest is found at once.
+const LANES: usize = 32;
 
 /// Codes that are found before they go two to a byte.
-const PIECE: usize = 16;
+const PIECE: usize = 32;
 
 #[inline(always)]
 pub(super) fn largest(block: usize, values: &[f32], largest: &mut [u32]) {
@@ -21,20 +21,14 @@ pub(super) fn largest(block: usize, values: &[f32], largest: &mut [u32]) {
 #[inline(always)]
 pub(super) fn largest_of(values: &[f32]) -> u32 {
     // Signed, for unsigned maxima are slow in SSE2.
-    let size = |x: f32| (x.to_bits() & !(1 << 31)).cast_signed();
-    let larger = |a: i32, b: i32| if b > a { b } else { a };
+    let larger = |most: i32, x: &f32| {
+        let size = (x.to_bits() & !(1 << 31)).cast_signed();
+        if size > most { size } else { most }
+    };
+    // Of known lengths, so that maxima are found by vectors to the end.
     let (rows, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [0; LANES];
-    for row in rows {
-        for (lane, &x) in lanes.iter_mut().zip(row) {
-            *lane = larger(*lane, size(x));
-        }
-    }
-    // Half of them against the other, by vectors as long as there are some.
-    let eight: [i32; 8] = core::array::from_fn(|i| larger(lanes[i], lanes[i + 8]));
-    let four: [i32; 4] = core::array::from_fn(|i| larger(eight[i], eight[i + 4]));
-    let most = larger(larger(four[0], four[2]), larger(four[1], four[3]));
-    rest.iter().fold(most, |most, &x| larger(most, size(x))).cast_unsigned()
+    let most = rows.iter().fold(0, |most, row| row.iter().fold(most, larger));
+    rest.iter().fold(most, larger).cast_unsigned()
 }
 
 #[inline(always)]
@@ -149,7 +143,10 @@ fn each_code(nibbles: bool, values: &[f32], codes: &mut [u8], law: impl Fn(f32) 
     let (pieces, rest) = values.as_chunks::<PIECE>();
     let (packed, _) = codes.as_chunks_mut::<{ PIECE / 2 }>();
     for (values, bytes) in pieces.iter().zip(packed) {
-        let codes = values.map(&law);
+        let mut codes = [0; PIECE];
+        for (code, &x) in codes.iter_mut().zip(values) {
+            *code = law(x);
+        }
         for (byte, pair) in bytes.iter_mut().zip(codes.as_chunks::<2>().0) {
             *byte = (pair[0] | pair[1] << 4) as u8;
         }
