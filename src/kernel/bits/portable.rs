@@ -127,14 +127,16 @@ fn unpack_groups<C: Code, const WORD: usize>(
     unpack_group: impl Fn(&[u8; WORD]) -> [C; GROUP],
 ) {
     let (groups, _) = codes.as_chunks_mut::<GROUP>();
-    let (mut rest, mut done) = (bytes, 0);
-    for group in groups {
-        let Some(word) = rest.first_chunk() else { break };
+    // Groups whose whole word is there.
+    let whole = (bytes.len() + width as usize).saturating_sub(WORD) / width as usize;
+    let whole = whole.min(groups.len());
+    let mut at = 0;
+    for group in &mut groups[..whole] {
+        let Some(word) = bytes[at..].first_chunk() else { break };
         *group = unpack_group(word);
-        rest = &rest[width as usize..];
-        done += GROUP;
+        at += width as usize;
     }
-    unpack_slowly(width, rest, &mut codes[done..]);
+    unpack_slowly(width, &bytes[at..], &mut codes[whole * GROUP..]);
 }
 
 fn unpack_slowly<C: Code>(width: u32, bytes: &[u8], codes: &mut [C]) {
