@@ -17,7 +17,7 @@ use crate::{
     error::Result,
     fit::Fit,
     groups::Groups,
-    metrics::bits_per_value,
+    metrics::{bits_per_value, entropy},
     pipeline::{Coded, Planes, seen},
     quantizer::{BoundedQuantizer, Codebook, ErrorBound, Quantizer, QuantizerExt, ScaleType, Scaled, Scales},
 };
@@ -35,7 +35,12 @@ impl Compressor {
         if present.is_empty() {
             return Ok(best);
         }
-        let few = few_levels(present).and_then(|levels| {
+        let row = self.axes().last().copied().filter(|&row| row < present.len());
+        let hopeless = |levels: &Vec<f32>| {
+            let least = fewest_bits(present, row.unwrap_or(1)) / 8.0 * values.len() as f64;
+            least + size_of_val(levels.as_slice()) as f64 > most as f64
+        };
+        let few = few_levels(present).filter(|levels| !hopeless(levels)).and_then(|levels| {
             let scales = Scales::new(ScaleType::F32, vec![1.0]).ok()?;
             Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
         });
@@ -99,35 +104,59 @@ impl Compressor {
     }
 }
 
-/// All values in ascending order, each once, if they are few enough to be written.
+/// Bits that each value takes, or what a prediction from those before and a row before leaves of it, whichever is less: by a run
+/// of them from the middle, which has fewer levels than all have.
+fn fewest_bits<T: Element>(values: &[T], row: usize) -> f64 {
+    const RUN: usize = 2048;
+    let reach = row + 1;
+    let start = (values.len().saturating_sub(RUN) / 2).max(reach.min(values.len()));
+    let run = start..values.len().min(start + RUN);
+    if run.len() < RUN / 2 {
+        return 0.0;
+    }
+    let key = |i: usize| i64::from(values[i].to_ordered().unwrap_or(0));
+    let line = |i: usize| key(i) - key(i - 1);
+    let rests: [&dyn Fn(usize) -> i64; 5] =
+        [&key, &line, &|i| line(i) - line(i - 1), &|i| key(i) - key(i - row), &|i| line(i) - line(i - row)];
+    let bits = rests.map(|rest| {
+        let mut rests: Vec<i64> = run.clone().map(rest).collect();
+        rests.sort_unstable();
+        let counts: Vec<u64> = rests.chunk_by(|a, b| a == b).map(|same| same.len() as u64).collect();
+        entropy(&counts)
+    });
+    bits.into_iter().fold(f64::INFINITY, f64::min)
+}
+
+/// All values in ascending order, each once, if they are few enough to be written. Of equal ones, zeros of either sign, the
+/// first stands for both.
 fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
     const MOST: usize = 4096;
+    /// At most a quarter full.
+    const PLACES: usize = 4 * MOST;
     let most = MOST.min(values.len() / 8);
-    // Bits for hashes: more of them than levels are allowed say that there are more, and most arrays have more.
-    let mut hashes = vec![0_u64; 1 << 10];
-    let mut distinct = 0;
-    for value in values {
-        let hash = value.to_ordered()?.cast_unsigned().wrapping_mul(0x9e37_79b1) >> 16;
-        let (word, bit) = (&mut hashes[hash as usize / 64], 1 << (hash % 64));
-        distinct += usize::from(*word & bit == 0);
-        *word |= bit;
-        if distinct > most {
-            return None;
+    let mut levels: Vec<(i32, T)> = Vec::new();
+    // By hash: the number of a level, counted from one. Where another one is, the next place is tried.
+    let mut places = vec![0_u16; PLACES];
+    for &value in values {
+        let key = value.to_ordered()?;
+        let mut place = (key.cast_unsigned().wrapping_mul(0x9e37_79b1) >> 18) as usize % PLACES;
+        loop {
+            let number = usize::from(places[place]);
+            if number == 0 {
+                levels.push((key, value));
+                places[place] = levels.len() as u16;
+                break;
+            }
+            if levels[number - 1].0 == key {
+                break;
+            }
+            place = (place + 1) % PLACES;
         }
-    }
-    let mut levels = Vec::new();
-    // As many as leave no doubt if none is like another.
-    for values in values.chunks(most + 1) {
-        for &value in values {
-            levels.push((value.to_ordered()?, value));
-        }
-        // Of equal ones, zeros of either sign, the first stays.
-        levels.sort_by_key(|level| level.0);
-        levels.dedup_by_key(|level| level.0);
         if levels.len() > most {
             return None;
         }
     }
+    levels.sort_unstable_by_key(|level| level.0);
     let levels: Vec<T> = levels.into_iter().map(|level| level.1).collect();
     let mut wide = vec![0.0; levels.len()];
     T::widen_into(&levels, &mut wide).ok()?;
