@@ -43,6 +43,16 @@ impl Apart {
         Self { spikes, row: row.unwrap_or(2), share, every }
     }
 
+    /// Whether not all pieces are looked at.
+    pub(super) const fn is_partial(&self) -> bool {
+        self.every > 1
+    }
+
+    /// All pieces are to be looked at.
+    pub(super) const fn whole(self) -> Self {
+        Self { every: 1, ..self }
+    }
+
     pub(super) fn settings(&self, settings: ContextRans) -> Result<ContextRans> {
         if self.spikes.is_empty() { Ok(settings) } else { settings.spikes(self.spikes.len(), self.row) }
     }

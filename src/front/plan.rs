@@ -204,24 +204,38 @@ impl Plan {
         let is_plain = |plan: &Self| *plan == first || *plan == Self::plain();
         let spiked = |plan: &Self| !plan.spikes.is_empty();
         let other = plans.iter().position(|plan| spiked(&plan.plan) != spiked(&first));
-        let mut coded = Vec::new();
-        for (i, Candidate { estimate, side, plan, classes, apart, coefficients }) in plans.into_iter().enumerate() {
-            let near = i < FINALISTS && estimate < least + NEAR;
-            if near || is_plain(&plan) || (Some(i) == other && estimate < least + RIVAL) {
+        let finalist = |i: usize, plan: &Candidate<'_>| {
+            let near = i < FINALISTS && plan.estimate < least + NEAR;
+            near || is_plain(&plan.plan) || (Some(i) == other && plan.estimate < least + RIVAL)
+        };
+        let finalists = plans.into_iter().enumerate().filter(|(i, plan)| finalist(*i, plan));
+        let mut finalists: Vec<_> = finalists.map(|(_, plan)| plan).collect();
+        let mut code = |plans: &mut Vec<Candidate<'_>>| {
+            plans.retain_mut(|plan| {
+                let Candidate { classes, apart, coefficients, side, .. } = &*plan;
                 // Steps may be too fine or too wide to be one.
-                let Ok(cost) = coded_cost(coefficients, classes, width, apart, values.len(), shapes) else { continue };
-                coded.push((cost + side, plan));
-            }
+                let cost = coded_cost(coefficients, classes.clone(), width, *apart, values.len(), shapes);
+                plan.estimate = cost.as_ref().map_or(f64::INFINITY, |cost| cost + side);
+                cost.is_ok()
+            });
+            plans.sort_by(|a, b| a.estimate.total_cmp(&b.estimate));
+        };
+        code(&mut finalists);
+        // What a transform or classes save may be chance if not all codes are looked at, and decoders pay for it.
+        if finalists.first().is_some_and(|best| best.plan != Self::plain() && best.apart.is_partial()) {
+            finalists.iter_mut().for_each(|plan| plan.apart = plan.apart.whole());
+            code(&mut finalists);
         }
-        coded.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let second = match &*coded {
-            [(least, _), (bits, plan), ..] => Some(RunnerUp::new(plan.name(), bits - least)),
+        let second = match &*finalists {
+            [best, second, ..] => Some(RunnerUp::new(second.plan.name(), second.estimate - best.estimate)),
             _ => None,
         };
-        let Some((least, best)) = coded.first().cloned() else { return Ok(Ranking::of(Self::plain())) };
-        let mut rivals =
-            coded.into_iter().filter(|(bits, plan)| spiked(plan) != spiked(&best) && *bits < least + RIVAL);
-        Ok(Ranking { rival: rivals.next().map(|rival| rival.1), second, best })
+        let mut finalists = finalists.into_iter();
+        let Some(best) = finalists.next() else { return Ok(Ranking::of(Self::plain())) };
+        let rival = finalists
+            .find(|rival| spiked(&rival.plan) != spiked(&best.plan) && rival.estimate < best.estimate + RIVAL)
+            .map(|rival| rival.plan);
+        Ok(Ranking { rival, second, best: best.plan })
     }
 
     /// What it has to save.

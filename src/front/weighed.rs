@@ -89,7 +89,9 @@ impl Compressor {
                 };
                 best = Some(match best.take() {
                     None => (found.beating(second), close),
-                    Some(other) if is_better(wanted, &found, &other.0, close) => (found.after(other.0), close),
+                    Some(other) if is_better(wanted, &found, &other.0, close && !other.1) => {
+                        (found.after(other.0), close)
+                    }
                     Some(other) => (other.0.after(found), other.1),
                 });
             }
