@@ -223,7 +223,9 @@ impl Plan {
         code(&mut finalists);
         // What a transform or classes save may be chance if not all codes are looked at, and decoders pay for it.
         if finalists.first().is_some_and(|best| best.plan != Self::plain() && best.apart.is_partial()) {
-            finalists.iter_mut().for_each(|plan| plan.apart = plan.apart.whole());
+            for plan in &mut finalists {
+                plan.apart = plan.apart.whole();
+            }
             code(&mut finalists);
         }
         let second = match &*finalists {
