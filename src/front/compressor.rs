@@ -107,8 +107,8 @@ pub fn compress<T: Element>(values: &[T], target: Target) -> Result<Compressed> 
 /// ([`Lossless`](crate::Lossless)), a table of the values if there are few, or f16 and bf16 with tables for rows and columns.
 ///
 /// Frames are cut into chunks of 2^18 values, which decode alone. Memory beside input and output: 20 to 60 bytes a value.
-/// `docs/performance.md` has speeds: a few million values a second, and tens of times as many are restored. A
-/// size that cannot be reached is an error ([`Error::OutOfReach`]) that says what can. Errors are always within the target, sizes
+/// `docs/performance.md` has speeds: tens of millions of values a second where there are many, and tens of times as many are
+/// restored. A size that cannot be reached is an error ([`Error::OutOfReach`]) that says what can. Errors are always within the target, sizes
 /// at or below it; what a policy masks comes back, and counts for no error. Few bytes may stand for many values: beyond 64 MiB of
 /// values decode with [`decompress_within`](crate::decompress_within).
 ///

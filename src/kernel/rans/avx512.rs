@@ -1,4 +1,4 @@
-//! Eight lanes in a vector, and as many vectors in a round as lanes need.
+//! Eight lanes in a vector, and two or four vectors in a round.
 //!
 //! Slots are loaded one by one, which on Zen 4 takes less than half the time of a gather. Which words a lane takes follows
 //! from masks alone, so that words are expanded from the stream into the lanes that are short of one. Lanes wait for
@@ -25,14 +25,14 @@ pub(super) fn decode(
     classes: &[u8],
 ) -> usize {
     match count {
-        8 => each_kind!(tables, rounds[1](tables, lanes, words, codes, classes)),
         16 => each_kind!(tables, rounds[2](tables, lanes, words, codes, classes)),
         32 => each_kind!(tables, rounds[4](tables, lanes, words, codes, classes)),
-        _ => super::portable::decode(tables, count, lanes, words, codes, classes),
+        // One vector gains a tenth, which is not worth another copy of all.
+        _ => super::avx2::decode(tables, count, lanes, words, codes, classes),
     }
 }
 
-/// Rounds of `VECTORS` vectors, at most 4.
+/// Rounds of `VECTORS` vectors, two or four.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
 fn rounds<const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PLAIN: bool>(
     tables: &Tables<'_, Narrow<'_>>,
