@@ -63,6 +63,35 @@ fn sizes_are_met_within_a_hundredth() {
     assert!(bytes < 4 * N && stats.max_abs_error() == 0.0 && method == "lossless");
 }
 
+/// No frame of whole words can be nearer; there is no search for one that is.
+#[test]
+fn sizes_of_few_values_are_met_to_a_word() {
+    for n in [256, 512, 1_000, 2_048, 4_096] {
+        for (seed, bits) in [(1, 4.5), (2, 4.5), (3, 3.0), (4, 6.0), (5, 8.0)] {
+            let most = (bits * n as f64 / 8.0) as usize;
+            let (bytes, ..) = restored(&gaussian(n, seed), Target::BitsPerValue(bits));
+            assert!((most - 2..=most).contains(&bytes), "{n} values: {bytes} of {most} bytes");
+        }
+    }
+}
+
+/// Few levels whose codes are noise along each row, and the same in all rows, take hardly anything without loss; those that are
+/// noise do not, and the size is kept to with a loss.
+#[test]
+fn few_levels_are_found_where_they_pay() {
+    let row: Vec<f32> = gaussian(256, 1).iter().map(|x| (x * 100.0).round() / 64.0 + 0.0).collect();
+    let rows: Vec<f32> = row.iter().cycle().take(256 * 256).copied().collect();
+    let compressed = Compressor::new(Target::BitsPerValue(2.0)).shape(&[256, 256]).compress(&rows).unwrap();
+    assert!(compressed.report().method.starts_with("lossless, few levels"), "{}", compressed.report().method);
+    assert_eq!(decompress::<f32>(compressed.as_bytes()).unwrap(), rows);
+    let noise: Vec<bf16> = gaussian(1 << 16, 2).iter().map(|&x| bf16::from_f32(x)).collect();
+    let (bytes, stats, method) = restored(&noise, Target::BitsPerValue(4.5));
+    assert!(bytes <= (1 << 16) * 9 / 16 && stats.sqnr_db() > 25.0, "{method}, {} dB", stats.sqnr_db());
+    let integers: Vec<f32> = gaussian(1 << 16, 3).iter().map(|x| (x * 2.0).round() + 0.0).collect();
+    let (_, stats, method) = restored(&integers, Target::BitsPerValue(4.5));
+    assert!(stats.mse() == 0.0, "{method}");
+}
+
 #[test]
 fn errors_are_met_and_not_by_far() {
     const N: usize = 1 << 16;
