@@ -28,9 +28,8 @@ pub(super) struct Apart {
     row: usize,
     /// The share of values that are no spikes.
     pub(super) share: f64,
-    /// Every so many'th piece tells enough: of a line, where whole blocks are in each. Pieces of rows and columns may all be
-    /// from the same ones.
-    every: usize,
+    /// Bits of their mask, for each value.
+    pub(super) mask_bits: f64,
 }
 
 impl Apart {
@@ -39,18 +38,12 @@ impl Apart {
         let share = if spikes.is_empty() { 1.0 } else { others(values, spikes).0 };
         // What is longer than that is not remembered.
         let row = shape.last().copied().filter(|row| (2..=4096).contains(row));
-        let every = if shape.len() < 2 { (values.len() / PIECE / LOOKED_AT).max(1) } else { 1 };
-        Self { spikes, row: row.unwrap_or(2), share, every }
-    }
-
-    /// Whether not all pieces are looked at.
-    pub(super) const fn is_partial(&self) -> bool {
-        self.every > 1
-    }
-
-    /// All pieces are to be looked at.
-    pub(super) const fn whole(self) -> Self {
-        Self { every: 1, ..self }
+        let mut apart = Self { spikes, row: row.unwrap_or(2), share, mask_bits: 0.0 };
+        if let Some(mask) = apart.mask(0) {
+            let bits = mask.fit(values.len(), |i| spikes.contains(values[i])).1;
+            apart.mask_bits = bits / values.len().max(1) as f64;
+        }
+        apart
     }
 
     pub(super) fn settings(&self, settings: ContextRans) -> Result<ContextRans> {
@@ -61,21 +54,42 @@ impl Apart {
     pub(super) fn mask(&self, last: u32) -> Option<SpikeMask> {
         (!self.spikes.is_empty()).then(|| SpikeMask::even(last + 1, self.spikes.len() as u32, self.row))
     }
+}
 
-    /// Bits of the mask, for each value.
-    pub(super) fn mask_bits(&self, values: &[f32]) -> f64 {
-        let is_spike = |i: usize| self.spikes.contains(values[i]);
-        let bits = self.mask(0).map_or(0.0, |mask| mask.fit(values.len(), is_spike).1);
-        bits / values.len().max(1) as f64
+/// All values, in runs that are looked at together.
+pub(super) fn all_runs(values: usize) -> Vec<Range<usize>> {
+    (0..values).step_by(PIECE).map(|start| start..values.min(start + PIECE)).collect()
+}
+
+/// Some runs of a line, about as many values as tell which plans are good; of whole blocks of cosine transforms, so that each
+/// holds what all do. They are anywhere in stretches of the same length, for what is in the line may have a period.
+pub(super) fn some_runs(values: usize) -> Vec<Range<usize>> {
+    const RUN: usize = 256;
+    const LOOKED_AT: usize = 1 << 14;
+    let every = values / LOOKED_AT;
+    if every < 2 {
+        return all_runs(values);
     }
+    (0..values / RUN / every).map(|i| anywhere(i, every) * RUN).map(|start| start..start + RUN).collect()
+}
+
+/// A place in stretch `i` of so many.
+pub(super) fn anywhere(i: usize, places: usize) -> usize {
+    i * places + (mixed(i) >> 8) as usize % places
+}
+
+/// Noise without a period, by position.
+fn mixed(i: usize) -> u32 {
+    let hash = (i as u32).wrapping_mul(0x9e37_79b9);
+    (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d)
 }
 
 /// The square of the scale of the first class, if those of the others are quarters of an octave apart; of values that are no
-/// spikes, in every so many'th piece.
-pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes, every: usize) -> f64 {
+/// spikes, in these runs.
+pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes, runs: &[Range<usize>]) -> f64 {
     let sizes: Vec<f32> = (0..classes.count()).map(|class| exp(class as f64 * -0.5 * LN_2) as f32).collect();
     let (mut sum, mut count) = (0.0, 0);
-    for_each_piece(values, classes, &sizes, spikes, every, |values, sizes, _| {
+    for_each_run(values, classes, &sizes, spikes, runs, |_, values, sizes, _| {
         let [part] = sums(values, sizes, |x, size| [f64::from(x) * f64::from(x) * f64::from(size)]);
         sum += part;
         count += values.len();
@@ -83,21 +97,22 @@ pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes, eve
     (sum / count.max(1) as f64).max(f64::MIN_POSITIVE)
 }
 
-/// Values that are no spikes, with what `table` has for their classes, and the classes, of every so many'th piece.
-fn for_each_piece(
+/// Of each run where it starts, its values that are no spikes, what `table` has for their classes, and the classes.
+fn for_each_run(
     values: &[f32],
     classes: &Classes,
     table: &[f32],
     spikes: Spikes,
-    every: usize,
-    mut each: impl FnMut(&[f32], &[f32], &[u8]),
+    runs: &[Range<usize>],
+    mut each: impl FnMut(usize, &[f32], &[f32], &[u8]),
 ) {
     let mut classed = [0; PIECE];
     let mut found = [table[0]; PIECE];
     let mut others = [0.0; PIECE];
-    for (piece, mut values) in values.chunks(PIECE).enumerate().step_by(every) {
+    for run in runs {
+        let mut values = &values[run.clone()];
         if !classes.is_one() {
-            classes.fill(piece * PIECE, &mut classed[..values.len()]);
+            classes.fill(run.start, &mut classed[..values.len()]);
         }
         if !spikes.is_empty() {
             let mut count = 0;
@@ -111,17 +126,14 @@ fn for_each_piece(
         if !classes.is_one() {
             found.iter_mut().zip(classed).for_each(|(found, &class)| *found = table[usize::from(class)]);
         }
-        each(values, found, classed);
+        each(run.start, values, found, classed);
     }
 }
 
 /// Values that are looked at together.
 const PIECE: usize = 1024;
 
-/// Pieces of a line that are looked at closely, about.
-const LOOKED_AT: usize = 16;
-
-/// Bits that equal steps of a width do take, without a trellis, and those that their error is worth.
+/// Bits that equal steps of a width do take in these runs, without a trellis, and those that their error is worth.
 ///
 /// Spikes have no error, and where they are a part of the values, bits for the others buy more: with a share `s` of others,
 /// half the step takes `s` bits. So an error is worth `s` times as many bits as without them.
@@ -130,17 +142,15 @@ pub(super) fn coded_cost(
     classes: Classes,
     width: f64,
     apart: Apart,
-    all: usize,
+    (runs, all): (&[Range<usize>], usize),
     shapes: &mut Shapes,
 ) -> Result<f64> {
     let automaton = Automaton::memoryless();
     let quantizer = Trellis::new(width as f32).lambda(0.0).spikes(apart.spikes.as_slice())?.fit(values)?;
-    let starts = (0..values.len()).step_by(PIECE * apart.every);
-    let runs: Vec<_> = starts.map(|start| start..values.len().min(start + PIECE)).collect();
     let mut codes = vec![0; runs.iter().map(Range::len).sum()];
-    quantizer.quantize_runs(&runs, values, &mut codes)?;
+    quantizer.quantize_runs(runs, values, &mut codes)?;
     let (mut done, mut error, mut restored) = (0, 0.0, [0.0; PIECE]);
-    for run in &runs {
+    for run in runs {
         let restored = &mut restored[..run.len()];
         quantizer.dequantize_at(0, &codes[done..done + run.len()], restored)?;
         let [sum] = sums(&values[run.clone()], restored, |x, y| [f64::from(x - y) * f64::from(x - y)]);
@@ -149,22 +159,22 @@ pub(super) fn coded_cost(
     }
     let zero = quantizer.zero().max(0).cast_unsigned();
     let settings = apart.settings(ContextRans::new(automaton).centre(zero).classes(classes))?;
-    let fit = settings.fit_runs(&codes, &runs, quantizer.level_count(), shapes)?;
+    let fit = settings.fit_runs(&codes, runs, quantizer.level_count(), shapes)?;
     let count = codes.len().max(1) as f64;
     // Tables are written once for all values, of which these are a sample; a mask needs all that is above.
     let tables = 8.0 * fit.table_bytes as f64 / all.max(1) as f64;
     let relative = 12.0 * error / count / width / width;
-    let bits = (fit.bits - fit.mask_bits) / count + apart.mask_bits(values) + tables;
+    let bits = (fit.bits - fit.mask_bits) / count + apart.mask_bits + tables;
     Ok(bits + 0.5 * apart.share * ln(relative.max(f64::MIN_POSITIVE)) / LN_2)
 }
 
 /// About how many bits equal steps of a width take: the differential entropy of values with even noise as wide as a step, in
 /// units of what is known of their class, less that of the noise. The histogram has eight bars to an octave. Spikes take what
-/// their mask does, and save what their error would be worth.
-pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart) -> f64 {
+/// their mask does, and save what their error would be worth. Of all values, by these runs of them.
+pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart, runs: &[Range<usize>]) -> f64 {
     const BARS: usize = 256;
     let noise = width * width / 12.0;
-    let first = first_scale(values, classes, apart.spikes, apart.every);
+    let first = first_scale(values, classes, apart.spikes, runs);
     let scales: Vec<f64> =
         (0..classes.count()).map(|class| exp(0.5 * ln(first * exp(class as f64 * 0.5 * LN_2) + noise))).collect();
     let inverses: Vec<f32> = scales.iter().map(|scale| (1.0 / scale).min(3e38) as f32).collect();
@@ -172,17 +182,14 @@ pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart) 
     let mut counts = [[0_u32; BARS]; 4];
     let mut members = vec![0_u64; classes.count()];
     let mut negative = 0_u64;
-    // The same noise for each piece: those of Weyl's sequence, mixed, so that no period of the values is one of it.
-    let noise_of = |i: usize| {
-        let hash = (i as u32).wrapping_mul(0x9e37_79b9);
-        let mixed = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
-        ((mixed >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32
-    };
-    let dither: [f32; PIECE] = core::array::from_fn(noise_of);
+    // Noise that each run takes from anywhere, so that no period of the values is one of it.
+    let noise = |i: usize| ((mixed(i) >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32;
+    let dither: [f32; 2 * PIECE] = core::array::from_fn(noise);
     let mut keys = [0_u8; PIECE];
-    for_each_piece(values, classes, &inverses, apart.spikes, apart.every, |values, inverses, classed| {
+    for_each_run(values, classes, &inverses, apart.spikes, runs, |start, values, inverses, classed| {
         let mut below = 0_u32;
-        for (((key, &x), dither), inverse) in keys.iter_mut().zip(values).zip(&dither).zip(inverses) {
+        let dither = &dither[(mixed(start) >> 8) as usize % PIECE..];
+        for (((key, &x), dither), inverse) in keys.iter_mut().zip(values).zip(dither).zip(inverses) {
             let u = ((x + dither) * inverse).clamp(-60_000.0, 60_000.0);
             // The exponent and three bits of the mantissa, from 2^-16 on; 2^16 is beyond all.
             let bar = ((u.abs().to_bits() >> 20) as i32 - ((127 - 16) << 3)).max(0);
@@ -214,9 +221,5 @@ pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart) 
         bits += n as f64 / count * log2(scale);
     }
     let bits = (bits - log2(width)).max(0.0);
-    if apart.spikes.is_empty() {
-        bits
-    } else {
-        apart.share * (bits + 0.5 * log2(apart.share)) + apart.mask_bits(values)
-    }
+    if apart.spikes.is_empty() { bits } else { apart.share * (bits + 0.5 * log2(apart.share)) + apart.mask_bits }
 }

@@ -17,7 +17,8 @@ use crate::{
     error::Result,
     fit::Fit,
     groups::Groups,
-    metrics::{bits_per_value, entropy},
+    kernel::exp::information,
+    metrics::bits_per_value,
     pipeline::{Coded, Planes, seen},
     quantizer::{BoundedQuantizer, Codebook, ErrorBound, Quantizer, QuantizerExt, ScaleType, Scaled, Scales},
 };
@@ -26,26 +27,21 @@ use alloc::{borrow::Cow, vec, vec::Vec};
 impl Compressor {
     /// The smallest frame that loses nothing; none if it is expected to have more bytes than `most`.
     pub(super) fn exact<T: Element>(&self, values: &[T], present: &[T], most: usize) -> Result<Option<Compressed>> {
-        // Twice as many bytes are too many for rows as well.
-        let enough = 2.0 * most as f64;
-        let planes = Planes::of(values, enough);
+        // Tables by rows and columns take their time, and never bring a half.
+        let beyond = 2.0 * most as f64;
+        let planes = Planes::of(values, beyond);
         let least = planes.least_len();
         let mut best =
             if least > most as f64 { None } else { Some(self.finish(values, &planes.fit()?, "lossless")?) };
         if present.is_empty() {
             return Ok(best);
         }
-        let row = self.axes().last().copied().filter(|&row| row < present.len());
-        let hopeless = |levels: &Vec<f32>| {
-            let least = fewest_bits(present, row.unwrap_or(1)) / 8.0 * values.len() as f64;
-            least + size_of_val(levels.as_slice()) as f64 > most as f64
-        };
-        let few = few_levels(present).filter(|levels| !hopeless(levels)).and_then(|levels| {
+        let row = self.axes().last().copied().filter(|_| present.len() == values.len());
+        let few = few_levels(present).filter(|_| may_take(present, row.unwrap_or(1), most)).and_then(|levels| {
             let scales = Scales::new(ScaleType::F32, vec![1.0]).ok()?;
             Scaled::<_, u32>::new(Codebook::new(levels).ok()?, Groups::tensor(), scales, Vec::new()).ok()
         });
-        // They take their time, and never bring a half.
-        let near = size_of::<T>() == 2 && least <= enough;
+        let near = size_of::<T>() == 2 && least <= beyond;
         if few.is_none() && !near {
             return Ok(best);
         }
@@ -104,53 +100,53 @@ impl Compressor {
     }
 }
 
-/// Bits that each value takes, or what a prediction from those before and a row before leaves of it, whichever is less: by a run
-/// of them from the middle, which has fewer levels than all have.
-fn fewest_bits<T: Element>(values: &[T], row: usize) -> f64 {
-    const RUN: usize = 2048;
-    let reach = row + 1;
-    let start = (values.len().saturating_sub(RUN) / 2).max(reach.min(values.len()));
-    let run = start..values.len().min(start + RUN);
-    if run.len() < RUN / 2 {
-        return 0.0;
-    }
+/// Whether few levels may take no more than so many bytes: by runs of them, as they are or by what predictions from those before
+/// and a row before leave.
+fn may_take<T: Element>(values: &[T], row: usize, most: usize) -> bool {
+    /// Runs, evenly spaced, and values of each.
+    const RUNS: usize = 16;
+    const RUN: usize = 256;
+    /// Tables by rows and columns may save a part of it.
+    const PART: f64 = 0.7;
+    let reach = if row < values.len() / 2 { row + 1 } else { 2 };
+    let row = reach - 1;
+    let Some(step) = values.len().checked_sub(reach + RUN).map(|room| room / (RUNS - 1)) else { return true };
+    let looked_at = (0..RUNS).flat_map(|run| (0..RUN).map(move |i| reach + run * step + i));
     let key = |i: usize| i64::from(values[i].to_ordered().unwrap_or(0));
     let line = |i: usize| key(i) - key(i - 1);
     let rests: [&dyn Fn(usize) -> i64; 5] =
         [&key, &line, &|i| line(i) - line(i - 1), &|i| key(i) - key(i - row), &|i| line(i) - line(i - row)];
-    let bits = rests.map(|rest| {
-        let mut rests: Vec<i64> = run.clone().map(rest).collect();
+    rests.into_iter().any(|rest| {
+        let mut rests: Vec<i64> = looked_at.clone().map(rest).collect();
         rests.sort_unstable();
-        let counts: Vec<u64> = rests.chunk_by(|a, b| a == b).map(|same| same.len() as u64).collect();
-        entropy(&counts)
-    });
-    bits.into_iter().fold(f64::INFINITY, f64::min)
+        let counts = rests.chunk_by(|a, b| a == b).map(|same| same.len() as u64);
+        let bits = PART * information(counts) / (RUNS * RUN) as f64;
+        bits / 8.0 * values.len() as f64 <= most as f64
+    })
 }
 
 /// All values in ascending order, each once, if they are few enough to be written. Of equal ones, zeros of either sign, the
 /// first stands for both.
 fn few_levels<T: Element>(values: &[T]) -> Option<Vec<f32>> {
     const MOST: usize = 4096;
-    /// At most a quarter full.
+    /// At most a quarter full, so that more tries in a row than these are those of values that are meant to have them.
     const PLACES: usize = 4 * MOST;
+    const TRIES: usize = 64;
     let most = MOST.min(values.len() / 8);
     let mut levels: Vec<(i32, T)> = Vec::new();
     // By hash: the number of a level, counted from one. Where another one is, the next place is tried.
     let mut places = vec![0_u16; PLACES];
     for &value in values {
         let key = value.to_ordered()?;
-        let mut place = (key.cast_unsigned().wrapping_mul(0x9e37_79b1) >> 18) as usize % PLACES;
-        loop {
-            let number = usize::from(places[place]);
-            if number == 0 {
-                levels.push((key, value));
-                places[place] = levels.len() as u16;
-                break;
-            }
-            if levels[number - 1].0 == key {
-                break;
-            }
-            place = (place + 1) % PLACES;
+        let hash = (key.cast_unsigned().wrapping_mul(0x9e37_79b1) >> (u32::BITS - PLACES.ilog2())) as usize;
+        let is_here = |&place: &usize| match usize::from(places[place]) {
+            0 => true,
+            number => levels[number - 1].0 == key,
+        };
+        let place = (hash..hash + TRIES).map(|place| place % PLACES).find(is_here)?;
+        if places[place] == 0 {
+            levels.push((key, value));
+            places[place] = levels.len() as u16;
         }
         if levels.len() > most {
             return None;

@@ -1,7 +1,7 @@
 //! Which transform and which classes take the fewest bits: estimated before anything is quantized.
 
 use super::{
-    estimate::{Apart, bits, coded_cost},
+    estimate::{Apart, all_runs, anywhere, bits, coded_cost, some_runs},
     report::RunnerUp,
     spikes::{frequent, others},
 };
@@ -185,10 +185,13 @@ impl Plan {
                 plans.push(Candidate { estimate: 0.0, side, plan, classes, apart, coefficients });
             }
         }
+        // Runs of rows and columns may all be from the same ones.
+        let all = all_runs(sample.len());
+        let some = if shape.len() < 2 { some_runs(sample.len()) } else { all.clone() };
         // Once more with the step that the first choice leads to, if it is quite another.
         for _ in 0..2 {
             for plan in &mut plans {
-                plan.estimate = bits(plan.coefficients, &plan.classes, width, plan.apart) + plan.side;
+                plan.estimate = bits(plan.coefficients, &plan.classes, width, plan.apart, &some) + plan.side;
             }
             plans.sort_by(|a, b| a.estimate.total_cmp(&b.estimate));
             let least = plans.first().map_or(0.0, |plan| plan.estimate);
@@ -210,23 +213,21 @@ impl Plan {
         };
         let finalists = plans.into_iter().enumerate().filter(|(i, plan)| finalist(*i, plan));
         let mut finalists: Vec<_> = finalists.map(|(_, plan)| plan).collect();
-        let mut code = |plans: &mut Vec<Candidate<'_>>| {
+        let mut code = |plans: &mut Vec<Candidate<'_>>, runs| {
             plans.retain_mut(|plan| {
                 let Candidate { classes, apart, coefficients, side, .. } = &*plan;
                 // Steps may be too fine or too wide to be one.
-                let cost = coded_cost(coefficients, classes.clone(), width, *apart, values.len(), shapes);
+                let runs = (runs, values.len());
+                let cost = coded_cost(coefficients, classes.clone(), width, *apart, runs, shapes);
                 plan.estimate = cost.as_ref().map_or(f64::INFINITY, |cost| cost + side);
                 cost.is_ok()
             });
             plans.sort_by(|a, b| a.estimate.total_cmp(&b.estimate));
         };
-        code(&mut finalists);
+        code(&mut finalists, &some);
         // What a transform or classes save may be chance if not all codes are looked at, and decoders pay for it.
-        if finalists.first().is_some_and(|best| best.plan != Self::plain() && best.apart.is_partial()) {
-            for plan in &mut finalists {
-                plan.apart = plan.apart.whole();
-            }
-            code(&mut finalists);
+        if some != all && finalists.first().is_some_and(|best| best.plan != Self::plain()) {
+            code(&mut finalists, &all);
         }
         let second = match &*finalists {
             [best, second, ..] => Some(RunnerUp::new(second.plan.name(), second.estimate - best.estimate)),
@@ -294,7 +295,7 @@ impl Plan {
 struct Candidate<'a> {
     /// Bits per value, about.
     estimate: f64,
-    /// Those of them that no code takes.
+    /// What levels of its classes take, and what it has to save.
     side: f64,
     plan: Plan,
     classes: Classes,
@@ -306,7 +307,7 @@ struct Candidate<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Ranking {
     pub(super) best: Plan,
-    /// The best with spikes if that has none, or without if it has some, if they are too near to tell.
+    /// The best with spikes if that has none, or without if it has some, if they are near enough to be made both.
     pub(super) rival: Option<Plan>,
     pub(super) second: Option<RunnerUp>,
 }
@@ -386,7 +387,7 @@ fn sample<'v>(values: &'v [f32], shape: &[usize]) -> (Cow<'v, [f32]>, Vec<usize>
     let slice: usize = shape.iter().skip(1).product();
     // Long enough for what neighbours have in common, and for whole blocks.
     let run =
-        if shape.len() < 2 { 4096 } else { (SAMPLE / 2 / slice.max(1)).clamp(DOWN[0], DOWN[1]) / DOWN[0] * DOWN[0] };
+        if shape.len() < 2 { 1024 } else { (SAMPLE / 2 / slice.max(1)).clamp(DOWN[0], DOWN[1]) / DOWN[0] * DOWN[0] };
     let step = slice * run;
     let runs = values.len() / step;
     let wanted = SAMPLE.div_ceil(step).max(2);
@@ -395,8 +396,9 @@ fn sample<'v>(values: &'v [f32], shape: &[usize]) -> (Cow<'v, [f32]>, Vec<usize>
     }
     let mut sample = Vec::with_capacity(wanted * step);
     for i in 0..wanted {
-        let from = (runs - 1) * i / (wanted - 1) * step;
-        sample.extend_from_slice(&values[from..from + step]);
+        // Anywhere in a stretch of a line, for what is in it may have a period.
+        let run = if shape.len() < 2 { anywhere(i, runs / wanted) } else { (runs - 1) * i / (wanted - 1) };
+        sample.extend_from_slice(&values[run * step..(run + 1) * step]);
     }
     let mut shape = shape.to_vec();
     match shape.first_mut() {

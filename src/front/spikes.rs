@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 /// Values that are looked at.
 const SAMPLE: usize = 4096;
+/// Bits of a hash of a value.
+const HASH: u32 = 10;
 /// Less than this share is no spike by itself.
 const HEAVY: f64 = 1.0 / 32.0;
 /// Beside a heavy one, less will do.
@@ -23,9 +25,9 @@ pub(super) fn frequent(values: &[f32]) -> Spikes {
     let mut sample: Vec<f32> = values.chunks(step).map(one_of).collect();
     let count = sample.len() as f64;
     // Most arrays are done here: no value occurs more often than its hash does.
-    let mut hashes = [0_u32; 1 << 10];
+    let mut hashes = [0_u32; 1 << HASH];
     for x in &sample {
-        hashes[(x.to_bits().wrapping_mul(0x9e37_79b1) >> 22) as usize] += 1;
+        hashes[(x.to_bits().wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH)) as usize] += 1;
     }
     if hashes.iter().all(|&len| f64::from(len) < HEAVY * count) {
         return Spikes::none();

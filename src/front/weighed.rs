@@ -126,7 +126,7 @@ pub(super) fn octaves(wanted: Wanted, bits: f64, error: f64) -> f64 {
     }
 }
 
-/// What is asked for decides, and what is as close to it as can be, if it is hardly larger.
+/// What is asked for decides, and what is `close` to it as nothing else is, if it is hardly larger.
 pub(super) fn is_better(wanted: Wanted, a: &Compressed, b: &Compressed, close: bool) -> bool {
     let (a, b) = (&a.report.cost, &b.report.cost);
     match wanted {

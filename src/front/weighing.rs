@@ -2,7 +2,7 @@
 
 use super::{
     chosen::Chosen,
-    estimate::{Apart, first_scale},
+    estimate::{Apart, all_runs, first_scale},
     plan::Plan,
     weighed::Wanted,
 };
@@ -42,8 +42,6 @@ pub(super) struct Weighing<'a> {
     shape: Vec<usize>,
     classes: Classes,
     pub(super) apart: Apart,
-    /// Bits per value that the mask of spikes takes.
-    mask_bits: f64,
     /// None is negative.
     one_sided: bool,
     /// Bytes of the levels that make them.
@@ -105,7 +103,7 @@ impl<'a> Weighing<'a> {
         let groupings = plan.groupings(values.len())?;
         let is_spike = (!apart.spikes.is_empty()).then_some(|x| apart.spikes.contains(x));
         let classes = calibrate::classes(&groupings, &coefficients, is_spike)?;
-        let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes, 1)) / LN_2;
+        let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes, &all_runs(coefficients.len()))) / LN_2;
         // States of lanes are to take at most a thousandth; or two if that makes sixteen, from which on decoders use vectors.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;
@@ -116,7 +114,6 @@ impl<'a> Weighing<'a> {
             .fold(32, |block, transform| joint_block(block, block, transform.block().max(1)));
         let period = chunk.checked_next_multiple_of(block).unwrap_or(usize::MAX / block * block);
         let automaton = Automaton::trellis(states)?.lanes(lanes)?.period(period)?;
-        let mask_bits = apart.mask_bits(&coefficients);
         let level_bytes = classes.parts().iter().map(|(_, levels)| side_bytes(levels)).sum();
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
         enclose(&coefficients, &mut low, &mut high);
@@ -127,7 +124,6 @@ impl<'a> Weighing<'a> {
             shape,
             classes,
             apart,
-            mask_bits,
             one_sided: low >= 0.0,
             level_bytes,
             automaton,
@@ -211,7 +207,7 @@ impl<'a> Weighing<'a> {
         let side = (self.level_bytes + fit.table_bytes) as f64;
         let overhead = 8.0 * (FRAME + side + chunks * (PER_CHUNK + PER_LANE * automaton.lane_count() as f64)) / all;
         // What is above values of a run is not in it, so that only all values say what their mask takes.
-        let bits = (fit.bits - fit.mask_bits) / count + self.mask_bits + overhead;
+        let bits = (fit.bits - fit.mask_bits) / count + self.apart.mask_bits + overhead;
         Ok(Some(Tried { quantizer, fit, codes, bits, error: error / count, share: self.apart.share, overhead }))
     }
 

@@ -42,3 +42,10 @@ pub(crate) fn ln(x: f64) -> f64 {
     let series = (0..10).rev().fold(0.0, |sum, k| 1.0 / f64::from(2 * k + 1) + square * sum);
     2.0 * z * series + exponent * LN_2
 }
+
+/// Bits of symbols that occur so often, each by its share: what no code has less of that gives each symbol its own.
+pub(crate) fn information(counts: impl Iterator<Item = u64> + Clone) -> f64 {
+    let total = counts.clone().sum::<u64>() as f64;
+    let bits = |count: u64| if count == 0 { 0.0 } else { count as f64 * (ln(total) - ln(count as f64)) };
+    counts.map(bits).sum::<f64>() / LN_2
+}

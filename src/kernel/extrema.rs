@@ -2,8 +2,22 @@
 
 use super::level::dispatch;
 
+/// Independent minima and maxima, so that a reduction is not one chain of dependent operations.
+const LANES: usize = 32;
+
 /// Lowers `low` and raises `high` to enclose the finite `values`.
+#[inline]
 pub(crate) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
+    if values.len() < LANES {
+        for &x in values {
+            (*low, *high) = (lower(*low, x), higher(*high, x));
+        }
+        return;
+    }
+    enclose_many(values, low, high);
+}
+
+fn enclose_many(values: &[f32], low: &mut f32, high: &mut f32) {
     dispatch!(enclose(values, low, high): avx512 avx2);
 }
 
@@ -28,19 +42,10 @@ fn higher(a: f32, b: f32) -> f32 {
 }
 
 mod portable {
-    use super::{enclose_each, higher, lower};
-
-    /// Independent minima and maxima, so that a reduction is not one chain of dependent operations.
-    const LANES: usize = 32;
+    use super::{LANES, enclose_each, higher, lower};
 
     #[inline(always)]
     pub(super) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
-        if values.len() < LANES {
-            for &x in values {
-                (*low, *high) = (lower(*low, x), higher(*high, x));
-            }
-            return;
-        }
         let mut lows = [*low; LANES];
         let mut highs = [*high; LANES];
         let (blocks, tail) = values.as_chunks::<LANES>();

@@ -8,8 +8,8 @@ use crate::{
     element::{Element, PIECE, Values, ValuesMut, each_element},
     error::{Error, Result, check_piece},
     fit::Fit,
+    kernel::exp::information,
     memory::filled,
-    metrics::entropy,
 };
 use alloc::vec::Vec;
 use bytemuck::Pod;
@@ -200,20 +200,16 @@ impl Planes {
 
     /// Bytes that no frame of these has less of.
     pub(crate) fn least_len(&self) -> f64 {
-        self.counts.iter().map(|counts| self.coded_len(counts)).sum()
-    }
-
-    /// Bytes that codes which are so frequent take at least.
-    fn coded_len(&self, counts: &[u64; 256]) -> f64 {
-        if self.len == 0 { 0.0 } else { entropy(counts) / 8.0 * self.len as f64 }
+        self.counts.iter().map(coded_len).sum()
     }
 
     /// A table for each byte of a value that pays for one; no byte was left out.
     pub(crate) fn fit(&self) -> Result<LosslessPipeline> {
+        debug_assert_eq!(self.counts.len(), self.dtype.size(), "planes were left out");
         // Less than a byte in 128 is not worth the time, or the few bytes that chunks may cost.
         let most = (self.len - self.len / 128).saturating_sub(64);
-        let plane = |counts| {
-            if self.coded_len(counts) >= most as f64 {
+        let plane = |counts: &[u64; 256]| {
+            if coded_len(counts) >= most as f64 {
                 return Ok(None);
             }
             let codec = RansCodec::<u8>::new(Table::from_counts(counts, 8)?)?;
@@ -223,6 +219,11 @@ impl Planes {
         let planes = self.counts.iter().map(plane).collect::<Result<_>>()?;
         Ok(LosslessPipeline { dtype: self.dtype, planes })
     }
+}
+
+/// Bytes that codes take at least which are so frequent.
+fn coded_len(counts: &[u64; 256]) -> f64 {
+    information(counts.iter().copied()) / 8.0
 }
 
 impl<T: Element> Fit<T> for Lossless {

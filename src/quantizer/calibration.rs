@@ -156,7 +156,7 @@ fn extremes<T: Element>(groups: &Groups, policy: &NonFinite, values: &[T]) -> Re
         policy.for_each(0, values, |i, x, fate| {
             if fate == Fate::Pass {
                 let group = groups.group_of(i);
-                extrema::enclose(&[x], &mut lows[group], &mut highs[group]);
+                extrema::enclose_each(&[x], &mut lows[group..], &mut highs[group..]);
             }
         })?;
     }

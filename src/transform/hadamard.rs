@@ -59,25 +59,25 @@ impl Hadamard {
     pub const fn seed(&self) -> Seed {
         self.seed
     }
-
-    /// Whether all coefficients are finite.
-    fn transformed(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<bool> {
-        check_call(start, values.len(), coefficients.len(), self.block)?;
-        let mut finite = true;
-        for_each_run(self.block, values.len(), |from, to, block| {
-            finite &= hadamard::forward(self.seed, start + from, block, &values[from..to], &mut coefficients[from..to]);
-        });
-        Ok(finite)
-    }
 }
 
 impl Transform for Hadamard {
     fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
-        self.transformed(start, values, coefficients).map(|_| ())
+        check_call(start, values.len(), coefficients.len(), self.block)?;
+        for_each_run(self.block, values.len(), |from, to, block| {
+            hadamard::forward(self.seed, start + from, block, &values[from..to], &mut coefficients[from..to]);
+        });
+        Ok(())
     }
 
     fn checked_forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
-        if self.transformed(start, values, coefficients)? {
+        check_call(start, values.len(), coefficients.len(), self.block)?;
+        let mut finite = true;
+        for_each_run(self.block, values.len(), |from, to, block| {
+            let (values, coefficients) = (&values[from..to], &mut coefficients[from..to]);
+            finite &= hadamard::checked_forward(self.seed, start + from, block, values, coefficients);
+        });
+        if finite {
             return Ok(());
         }
         // A value that is not finite leaves no coefficient of its block that is.

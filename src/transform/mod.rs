@@ -53,8 +53,9 @@ pub trait Transform: Describe + Debug + Send + Sync {
     /// [`coefficient_len`](Self::coefficient_len)`(values.len())` items.
     fn forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()>;
 
-    /// As [`forward_at`](Self::forward_at), of values that may not be finite: the first that is not is an error, and so is the
-    /// first coefficient. What one pass can tell is worth a method of its own.
+    /// As [`forward_at`](Self::forward_at), of values that may not be finite: [`Error::NonFinite`] says which is the first, and
+    /// [`Error::CoefficientOverflow`] which is the first coefficient, of finite values, that is not. Only worth a method of its own
+    /// where both are found on the way.
     fn checked_forward_at(&self, start: usize, values: &[f32], coefficients: &mut [f32]) -> Result<()> {
         crate::element::check_finite(values, start)?;
         self.forward_at(start, values, coefficients)?;

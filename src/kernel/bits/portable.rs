@@ -132,6 +132,7 @@ fn unpack_groups<C: Code, const WORD: usize>(
     let whole = whole.min(groups.len());
     let mut at = 0;
     for group in &mut groups[..whole] {
+        // Always there.
         let Some(word) = bytes[at..].first_chunk() else { break };
         *group = unpack_group(word);
         at += width as usize;

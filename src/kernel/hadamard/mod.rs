@@ -9,7 +9,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use super::level::dispatch;
+use super::{finite::all_finite, level::dispatch};
 use crate::seed::Seed;
 
 /// Values whose signs are computed at once, and the longest block.
@@ -19,16 +19,29 @@ const WINDOW: usize = 4096;
 const WORD: usize = u64::BITS as usize;
 
 /// Of each block, a power of two up to 4096: `H D x / sqrt(block)`, with the signs `D` of the position. Scaled first, so that
-/// sums stay as small as they can. Natural (Hadamard) order; the slices are whole blocks, and as long as each other. Returns
-/// whether all coefficients are finite.
-pub(crate) fn forward(seed: Seed, start: usize, block: usize, values: &[f32], coefficients: &mut [f32]) -> bool {
-    let mut finite = true;
+/// sums stay as small as they can. Natural (Hadamard) order; the slices are whole blocks, and as long as each other.
+pub(crate) fn forward(seed: Seed, start: usize, block: usize, values: &[f32], coefficients: &mut [f32]) {
     let window = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
-        finite &= forward_window(block, signs, values, coefficients);
+        forward_window(block, signs, values, coefficients);
     };
-    let mut rest_finite = true;
+    for_each_window(seed, start, block, values, coefficients, window, portable::forward);
+}
+
+/// Likewise; whether all coefficients are finite.
+pub(crate) fn checked_forward(
+    seed: Seed,
+    start: usize,
+    block: usize,
+    values: &[f32],
+    coefficients: &mut [f32],
+) -> bool {
+    let (mut finite, mut rest_finite) = (true, true);
+    let window = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
+        finite &= forward_window(block, signs, values, coefficients).unwrap_or_else(|| all_finite(coefficients));
+    };
     let rest = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
-        rest_finite &= portable::forward(block, signs, values, coefficients);
+        portable::forward(block, signs, values, coefficients);
+        rest_finite &= all_finite(coefficients);
     };
     for_each_window(seed, start, block, values, coefficients, window, rest);
     finite && rest_finite
@@ -68,8 +81,9 @@ fn fill(signs: &mut [u64], seed: Seed, start: usize) {
     dispatch!(fill(signs, seed, start): avx512);
 }
 
-fn forward_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
-    dispatch!(forward(block, signs, values, coefficients): avx512 avx2)
+/// Whether all coefficients are finite, where that is found on the way.
+fn forward_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> Option<bool> {
+    dispatch!(forward_and_check(block, signs, values, coefficients): avx512 avx2)
 }
 
 fn inverse_window(block: usize, signs: &[u64], coefficients: &[f32], values: &mut [f32]) {

@@ -1,7 +1,7 @@
 //! Stage by stage, for all machines.
 
 use super::{WORD, factor};
-use crate::{kernel::finite::all_finite, seed::Seed};
+use crate::seed::Seed;
 
 /// Values that the first four stages work on at once.
 const FIRST: usize = 16;
@@ -23,13 +23,17 @@ pub(super) fn fill(signs: &mut [u64], seed: Seed, start: usize) {
     }
 }
 
-pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
+pub(super) fn forward_and_check(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> Option<bool> {
+    forward(block, signs, values, coefficients);
+    None
+}
+
+pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
     let factor = factor(block).to_bits();
     for ((&signs, values), coefficients) in signs.iter().zip(values.chunks(WORD)).zip(coefficients.chunks_mut(WORD)) {
         each_with_sign(signs, coefficients, values, |x, sign| x * f32::from_bits(factor ^ sign));
     }
     coefficients.chunks_exact_mut(block).for_each(butterflies);
-    all_finite(coefficients)
 }
 
 pub(super) fn inverse(block: usize, signs: &[u64], coefficients: &[f32], values: &mut [f32]) {
