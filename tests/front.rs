@@ -92,6 +92,43 @@ fn few_levels_are_found_where_they_pay() {
     assert!(stats.mse() == 0.0, "{method}");
 }
 
+/// What is looked at is not the middle, and what a mask keeps out takes nothing.
+#[test]
+fn few_levels_are_looked_at_everywhere() {
+    const N: usize = 1 << 16;
+    let level = |x: f32| (x * 40.0).round().clamp(-100.0, 100.0) / 64.0 + 0.0;
+    let dense: Vec<f32> = gaussian(N, 1).into_iter().map(level).collect();
+    let middle: Vec<f32> =
+        dense.iter().enumerate().map(|(i, &x)| if (3 * N / 8..5 * N / 8).contains(&i) { x } else { 0.0 }).collect();
+    let (_, stats, method) = restored(&middle, Target::BitsPerValue(4.0));
+    assert!(stats.mse() == 0.0 && method.starts_with("lossless"), "{method}");
+    let some: Vec<f32> = dense.iter().enumerate().map(|(i, &x)| if i % N < N / 10 { x } else { f32::NAN }).collect();
+    let compressor = Compressor::new(Target::BitsPerValue(2.0)).non_finite(NonFinite::keep());
+    let report = compressor.compress(&some).unwrap().report().clone();
+    assert!(report.method.starts_with("lossless, few levels"), "{}", report.method);
+    assert!(
+        report.cost.stats.mse() == 0.0 && report.cost.bits_per_value() < 1.5,
+        "{} bits",
+        report.cost.bits_per_value()
+    );
+}
+
+/// Lines whose rows, which nobody told of, are noise in front and smooth behind.
+#[test]
+fn samples_have_no_period() {
+    for (n, row) in [(1 << 17, 4096), (1 << 17, 8192), (1 << 16, 4096), (1 << 16, 2048)] {
+        let mut random = Random(5);
+        let mut x = 0.0;
+        let value = |i: usize| {
+            x = 0.995 * x + 0.1 * random.gaussian();
+            if i % row < row / 4 { random.gaussian() } else { x }
+        };
+        let values: Vec<f32> = (0..n).map(value).collect();
+        let (_, stats, method) = restored(&values, Target::BitsPerValue(3.0));
+        assert!(method.starts_with("cosine transform"), "rows of {row}: {method}, {}", stats.sqnr_db());
+    }
+}
+
 #[test]
 fn errors_are_met_and_not_by_far() {
     const N: usize = 1 << 16;

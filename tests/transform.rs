@@ -265,6 +265,28 @@ fn coefficients_beyond_f32_are_errors_and_restored_values_stay_finite() {
     }
 }
 
+/// By whatever pointer, and wherever it begins: positions are those of the whole.
+#[test]
+fn transforms_say_where_values_are_not_finite() {
+    fn check(transform: impl Transform) {
+        let mut values = vec![1.0_f32; 192];
+        let mut out = vec![0.0; 192];
+        assert!(transform.checked_forward_at(64, &values, &mut out).is_ok());
+        values[70] = f32::INFINITY;
+        let found = transform.checked_forward_at(64, &values, &mut out);
+        assert!(matches!(found, Err(Error::NonFinite { index: 134 })), "{found:?}");
+        // Finite values whose sum is not: the first coefficient of the second block, or one near it.
+        values[64..128].fill(f32::MAX);
+        let found = transform.checked_forward_at(64, &values, &mut out);
+        assert!(matches!(found, Err(Error::CoefficientOverflow { index: 128..192 })), "{found:?}");
+    }
+    let hadamard = Hadamard::new(64, Seed::new(1)).unwrap();
+    check(hadamard);
+    check(&hadamard as &dyn Transform);
+    check(Box::new(hadamard) as Box<dyn Transform>);
+    check(Dct::new(64).unwrap());
+}
+
 #[test]
 fn cosine_transforms_of_large_values_stay_within_range() {
     for block in [4, 64, 256] {

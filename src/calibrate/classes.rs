@@ -115,3 +115,25 @@ fn largest(values: &[f32]) -> f32 {
     enclose(values, &mut low, &mut high);
     high.max(-low)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::classes;
+    use crate::groups::Groups;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn nothing_apart_is_none_apart_and_what_is_apart_counts_for_nothing() {
+        let value = |i: usize| (i as f32 * 0.7).sin() * (1 + i / 40 % 5) as f32 * (1 + i % 40) as f32;
+        let values: Vec<f32> = (0..40 * 50).map(value).collect();
+        let groupings = [Groups::blocks(40, values.len()).unwrap(), Groups::axis(&[1, 40], 1).unwrap()];
+        let of = |values: &[f32], spike: f32| classes(&groupings, values, Some(|x| x == spike)).unwrap();
+        let plain = classes(&groupings, &values, None::<fn(f32) -> bool>).unwrap();
+        assert_eq!(of(&values, 1e9), plain);
+        assert!(plain.count() > 8);
+        // One value in seven is a spike, however large it is.
+        let spiked = |spike: f32| values.iter().enumerate().map(move |(i, &x)| if i % 7 == 0 { spike } else { x });
+        let [small, large] = [1e-9, 1e9].map(|spike| of(&spiked(spike).collect::<Vec<_>>(), spike));
+        assert_eq!(small, large);
+    }
+}

@@ -77,3 +77,35 @@ mod avx512 {
         fn enclose(values: &[f32], low: &mut f32, high: &mut f32);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::enclose;
+    use crate::kernel::level::{Level, limit};
+    use alloc::vec::Vec;
+
+    #[test]
+    fn ends_are_the_same_bits_at_each_level() {
+        for len in [0, 1, 15, 16, 31, 32, 33, 64, 95, 1000] {
+            for scale in [0.0_f32, -0.0, 1.0, 1e-42, f32::MAX] {
+                let values: Vec<f32> = (0..len).map(|i| (i as f32 * 0.7).sin() * scale).collect();
+                let ends = |start: f32| {
+                    let (mut low, mut high) = (start, start);
+                    enclose(&values, &mut low, &mut high);
+                    assert!(values.iter().all(|x| (low..=high).contains(x)));
+                    assert!(values.iter().any(|&x| x == low) || low == start);
+                    [low.to_bits(), high.to_bits()]
+                };
+                for start in [0.0, -0.0, 0.5] {
+                    limit(Level::Portable);
+                    let portable = ends(start);
+                    for level in Level::ALL {
+                        limit(level);
+                        assert_eq!(ends(start), portable, "{len} values, {scale}, {level:?}");
+                    }
+                }
+            }
+        }
+        limit(Level::Avx512);
+    }
+}

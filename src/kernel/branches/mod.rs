@@ -93,3 +93,31 @@ pub(crate) fn costs<const N: usize>(values: &[f32], classes: &[u8], numbers: &Nu
 pub(crate) fn nearest(values: &[f32], classes: &[u8], numbers: &Numbers, codes: &mut [u32]) {
     dispatch!(nearest(values, classes, numbers, codes): avx512);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_ROWS, Numbers};
+
+    /// However many numbers share a row, its prices are those of the four around its middle.
+    #[test]
+    fn prices_are_those_of_the_neighbours() {
+        let price = |class: usize, number: u32| (class * 10_000_000) as f32 + (number % 8_000_000) as f32;
+        for (from, to) in [(0, 9), (5, 200), (3, MOST_ROWS as u32 / 2 + 77), (1, 3 * MOST_ROWS as u32)] {
+            let numbers = Numbers::new(1.0, -8, u32::MAX / 4).with_prices(2, |_| (from, to), price);
+            let mut start = 0;
+            for (class, &[_, per_unit, last, before]) in numbers.places.iter().enumerate() {
+                assert_eq!(before, start as f32);
+                let shift = (4.0 / per_unit).log2() as u32;
+                for row in 0..=last as i64 {
+                    let number = i64::from(from) - 3 + (row << shift) + ((1 << shift) >> 1);
+                    for neighbour in number - 1..number + 3 {
+                        let found = numbers.rows[start + row as usize][neighbour.rem_euclid(4) as usize];
+                        assert_eq!(found, price(class, neighbour.max(0) as u32), "{from}..{to}, row {row}");
+                    }
+                }
+                start += last as usize + 1;
+            }
+            assert_eq!(numbers.rows.len(), start);
+        }
+    }
+}
