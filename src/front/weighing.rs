@@ -104,7 +104,7 @@ impl<'a> Weighing<'a> {
         let is_spike = (!apart.spikes.is_empty()).then_some(|x| apart.spikes.contains(x));
         let classes = calibrate::classes(&groupings, &coefficients, is_spike)?;
         let scale = 0.5 * ln(first_scale(&coefficients, &classes, apart.spikes, &all_runs(coefficients.len()))) / LN_2;
-        // States of lanes are to take at most a thousandth; or two if that makes sixteen, from which on decoders use vectors.
+        // States of lanes are to take at most a thousandth; or two if that makes sixteen, which decode twice as fast as eight.
         let bits = if let Wanted::Bits(bits) = wanted { bits } else { 4.0 };
         let affordable = (bits.min(16.0) * values.len().min(chunk) as f64 / 32_000.0) as usize;
         let lanes = if (8..16).contains(&affordable) { 16 } else { 1 << affordable.clamp(1, 32).ilog2() };

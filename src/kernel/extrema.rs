@@ -93,7 +93,7 @@ mod tests {
                     let (mut low, mut high) = (start, start);
                     enclose(&values, &mut low, &mut high);
                     assert!(values.iter().all(|x| (low..=high).contains(x)));
-                    assert!(values.iter().any(|&x| x == low) || low == start);
+                    assert!(low == start || values.contains(&low));
                     [low.to_bits(), high.to_bits()]
                 };
                 for start in [0.0, -0.0, 0.5] {

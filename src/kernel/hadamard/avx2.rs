@@ -1,7 +1,10 @@
 //! All stages within 64 values in registers, and up to three of the others in one pass.
 
 use super::factor;
-use crate::kernel::x86::{load_f32x8, store_f32x8};
+use crate::kernel::{
+    finite::all_finite,
+    x86::{load_f32x8, store_f32x8},
+};
 use core::arch::x86_64::*;
 
 const LANES: usize = 8;
@@ -10,9 +13,14 @@ const LANES: usize = 8;
 type Row = [f32; LANES];
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn forward_and_check(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> Option<bool> {
+pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
     transform::<true>(block, signs, values, coefficients);
-    None
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn checked_forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
+    transform::<true>(block, signs, values, coefficients);
+    all_finite(coefficients)
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -21,8 +21,13 @@ twins! {"avx512f,avx512dq,avx512vl":
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn forward_and_check(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> Option<bool> {
-    Some(transform::<true>(block, signs, values, coefficients))
+pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
+    _ = transform::<true>(block, signs, values, coefficients);
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) fn checked_forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
+    transform::<true>(block, signs, values, coefficients)
 }
 
 #[target_feature(enable = "avx512f")]

@@ -9,7 +9,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use super::{finite::all_finite, level::dispatch};
+use super::level::dispatch;
 use crate::seed::Seed;
 
 /// Values whose signs are computed at once, and the longest block.
@@ -21,10 +21,7 @@ const WORD: usize = u64::BITS as usize;
 /// Of each block, a power of two up to 4096: `H D x / sqrt(block)`, with the signs `D` of the position. Scaled first, so that
 /// sums stay as small as they can. Natural (Hadamard) order; the slices are whole blocks, and as long as each other.
 pub(crate) fn forward(seed: Seed, start: usize, block: usize, values: &[f32], coefficients: &mut [f32]) {
-    let window = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
-        forward_window(block, signs, values, coefficients);
-    };
-    for_each_window(seed, start, block, values, coefficients, window, portable::forward);
+    for_each_window(seed, start, block, values, coefficients, forward_window, portable::forward);
 }
 
 /// Likewise; whether all coefficients are finite.
@@ -37,11 +34,10 @@ pub(crate) fn checked_forward(
 ) -> bool {
     let (mut finite, mut rest_finite) = (true, true);
     let window = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
-        finite &= forward_window(block, signs, values, coefficients).unwrap_or_else(|| all_finite(coefficients));
+        finite &= checked_window(block, signs, values, coefficients);
     };
     let rest = |block, signs: &[u64], values: &[f32], coefficients: &mut [f32]| {
-        portable::forward(block, signs, values, coefficients);
-        rest_finite &= all_finite(coefficients);
+        rest_finite &= portable::checked_forward(block, signs, values, coefficients);
     };
     for_each_window(seed, start, block, values, coefficients, window, rest);
     finite && rest_finite
@@ -81,9 +77,12 @@ fn fill(signs: &mut [u64], seed: Seed, start: usize) {
     dispatch!(fill(signs, seed, start): avx512);
 }
 
-/// Whether all coefficients are finite, where that is found on the way.
-fn forward_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> Option<bool> {
-    dispatch!(forward_and_check(block, signs, values, coefficients): avx512 avx2)
+fn forward_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {
+    dispatch!(forward(block, signs, values, coefficients): avx512 avx2);
+}
+
+fn checked_window(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
+    dispatch!(checked_forward(block, signs, values, coefficients): avx512 avx2)
 }
 
 fn inverse_window(block: usize, signs: &[u64], coefficients: &[f32], values: &mut [f32]) {

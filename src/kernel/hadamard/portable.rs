@@ -1,7 +1,7 @@
 //! Stage by stage, for all machines.
 
 use super::{WORD, factor};
-use crate::seed::Seed;
+use crate::{kernel::finite::all_finite, seed::Seed};
 
 /// Values that the first four stages work on at once.
 const FIRST: usize = 16;
@@ -23,9 +23,9 @@ pub(super) fn fill(signs: &mut [u64], seed: Seed, start: usize) {
     }
 }
 
-pub(super) fn forward_and_check(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> Option<bool> {
+pub(super) fn checked_forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) -> bool {
     forward(block, signs, values, coefficients);
-    None
+    all_finite(coefficients)
 }
 
 pub(super) fn forward(block: usize, signs: &[u64], values: &[f32], coefficients: &mut [f32]) {

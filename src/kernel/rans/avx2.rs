@@ -227,7 +227,7 @@ impl Known {
 /// Entries of a table, whose length is a power of two; indices are taken modulo it.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn look_up_within<const LEN: usize>(from: &[u32; LEN], index: __m256i) -> __m256i {
+pub(super) fn look_up_within<const LEN: usize>(from: &[u32; LEN], index: __m256i) -> __m256i {
     let (mut at, mut found) = ([0; WIDTH], [0; WIDTH]);
     store_u32x8(&mut at, index);
     for (found, at) in found.iter_mut().zip(at) {
@@ -251,7 +251,7 @@ pub(super) fn checked(number: __m256i, len: usize) -> [u32; WIDTH] {
 /// Entries of a table, which has them.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn look_up(from: &[u32], index: __m256i) -> __m256i {
+pub(super) fn look_up(from: &[u32], index: __m256i) -> __m256i {
     // SAFETY: all numbers have been compared with the length.
     let found = checked(index, from.len()).map(|at| unsafe { *from.get_unchecked(at as usize) });
     load_u32x8(&found)

@@ -6,7 +6,11 @@
 
 #![allow(unsafe_code)]
 
-use super::{BITS, Codes, FIRST_BITS, LANES, LOW, Lanes, MASK, Narrow, Tables, WORD, Words, each_kind};
+use super::{
+    BITS, Codes, FIRST_BITS, LANES, LOW, Lanes, MASK, Narrow, Tables, WORD, Words,
+    avx2::{look_up, look_up_within},
+    each_kind,
+};
 use crate::kernel::x86::{
     load_u8x8, load_u8x16, load_u8x32, load_u32x8, store_u8x8, store_u8x16, store_u8x32, store_u32x8,
 };
@@ -184,33 +188,6 @@ impl Known {
         let first = _mm256_and_si256(symbols, _mm256_set1_epi32((1 << FIRST_BITS) - 1));
         (first, _mm256_srli_epi32::<{ FIRST_BITS as i32 }>(symbols))
     }
-}
-
-/// Entries of a table, whose length is a power of two; indices are taken modulo it.
-#[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-#[inline]
-fn look_up_within<const LEN: usize>(from: &[u32; LEN], index: __m256i) -> __m256i {
-    let (mut at, mut found) = ([0; WIDTH], [0; WIDTH]);
-    store_u32x8(&mut at, index);
-    for (found, at) in found.iter_mut().zip(at) {
-        *found = from[at as usize % LEN];
-    }
-    load_u32x8(&found)
-}
-
-/// Entries of a table, which has them.
-#[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-#[inline]
-fn look_up(from: &[u32], index: __m256i) -> __m256i {
-    let len = _mm256_set1_epi32(u32::try_from(from.len()).unwrap_or(u32::MAX).cast_signed());
-    assert!(_mm256_cmpge_epu32_mask(index, len) == 0, "no such table");
-    let (mut at, mut found) = ([0; WIDTH], [0; WIDTH]);
-    store_u32x8(&mut at, index);
-    for (found, at) in found.iter_mut().zip(at) {
-        // SAFETY: all indices have been compared with the length.
-        *found = unsafe { *from.get_unchecked(at as usize) };
-    }
-    load_u32x8(&found)
 }
 
 /// The lowest bytes of all lanes.
