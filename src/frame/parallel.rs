@@ -26,8 +26,8 @@ impl<P: Pipeline + ?Sized> FrameWriter<'_, P> {
     /// As [`encode`](Self::encode), with the chunks encoded by the threads of the current pool of `rayon`: the same bytes,
     /// whatever their number.
     ///
-    /// Memory beside the input: [`max_encoded_len`](Self::max_encoded_len) bytes, and for each thread that of the pipeline. Frames
-    /// of one chunk gain nothing: choose a [`chunk_len`](Self::chunk_len) that gives each thread several.
+    /// Memory beside the input: [`max_encoded_len`](Self::max_encoded_len) bytes, those of the frame, and for each thread that of the
+    /// pipeline. Frames of one chunk gain nothing: choose a [`chunk_len`](Self::chunk_len) that gives each thread several.
     ///
     /// ```
     /// use fewbits::{Coded, FrameWriter, Uniform};
@@ -59,19 +59,33 @@ impl<P: Pipeline + ?Sized> FrameWriter<'_, P> {
     ) -> Result<usize> {
         let room = self.pipeline.max_encoded_len(self.chunk_len).saturating_add(CHECKSUM);
         let chunks = values.par_chunks(self.chunk_len).zip(payload.par_chunks_mut(room)).enumerate();
-        let encode =
-            |(i, (chunk, stream)): (usize, (&[T], &mut [u8]))| self.encode_chunk(i * self.chunk_len, chunk, stream);
-        let lens: Vec<Result<usize>> = chunks.map(encode).collect();
-        let mut at = 0;
-        for (i, len) in lens.into_iter().enumerate() {
+        // Streams of a fixed rate fill their room, and are where they belong. Others are copied out and back, by all threads:
+        // moved within the payload, they would have to wait for each other.
+        let fixed = self.pipeline.encoded_len(self.chunk_len).is_some();
+        let encode = |(i, (chunk, room)): (usize, (&[T], &mut [u8]))| {
+            let len = self.encode_chunk(i * self.chunk_len, chunk, room)?;
+            Ok((len, if fixed { Vec::new() } else { room[..len].to_vec() }))
+        };
+        let streams: Vec<Result<(usize, Vec<u8>)>> = chunks.map(encode).collect();
+        let (mut at, mut moved) = (0, Vec::with_capacity(streams.len()));
+        for (i, stream) in streams.into_iter().enumerate() {
             // The first error of all, as without threads.
-            let (from, len) = (i * room, len?);
-            if from != at {
-                payload.copy_within(from..from + len, at);
+            let (len, stream) = stream?;
+            if fixed && at != i * room {
+                // The rate is not what it was said to be.
+                payload.copy_within(i * room..i * room + len, at);
             }
             put_varint(table, (len - CHECKSUM) as u64);
+            moved.push(stream);
             at += len;
         }
+        let (mut places, mut rest) = (Vec::with_capacity(moved.len()), payload);
+        for stream in moved {
+            let (place, later) = rest.split_at_mut(stream.len());
+            places.push((place, stream));
+            rest = later;
+        }
+        places.into_par_iter().for_each(|(place, stream)| place.copy_from_slice(&stream));
         Ok(at)
     }
 }
