@@ -44,6 +44,7 @@ pub(crate) fn ln(x: f64) -> f64 {
 }
 
 /// Bits of symbols that occur so often, each by its share: what no code has less of that gives each symbol its own.
+/// Which tables are made depends on it, so that no math library may.
 pub(crate) fn information(counts: impl Iterator<Item = u64> + Clone) -> f64 {
     let total = counts.clone().sum::<u64>() as f64;
     let bits = |count: u64| if count == 0 { 0.0 } else { count as f64 * (ln(total) - ln(count as f64)) };

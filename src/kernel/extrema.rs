@@ -6,7 +6,6 @@ use super::level::dispatch;
 const LANES: usize = 32;
 
 /// Lowers `low` and raises `high` to enclose the finite `values`.
-#[inline]
 pub(crate) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
     if values.len() < LANES {
         for &x in values {
@@ -14,10 +13,6 @@ pub(crate) fn enclose(values: &[f32], low: &mut f32, high: &mut f32) {
         }
         return;
     }
-    enclose_many(values, low, high);
-}
-
-fn enclose_many(values: &[f32], low: &mut f32, high: &mut f32) {
     dispatch!(enclose(values, low, high): avx512 avx2);
 }
 

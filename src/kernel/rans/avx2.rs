@@ -177,12 +177,12 @@ fn short(z: __m256i) -> __m256i {
 }
 
 /// What is the same in all rounds.
-struct Known {
-    mask: __m256i,
+pub(super) struct Known {
+    pub(super) mask: __m256i,
     word_bits: __m256i,
-    idle: __m256i,
-    side_bits: __m256i,
-    taps: (__m256i, __m256i),
+    pub(super) idle: __m256i,
+    pub(super) side_bits: __m256i,
+    pub(super) taps: (__m256i, __m256i),
     /// Those of the first two tables.
     symbols: [__m256i; 2],
 }
@@ -190,7 +190,7 @@ struct Known {
 impl Known {
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn new(tables: &Tables<'_, Narrow<'_>>) -> Self {
+    pub(super) fn new(tables: &Tables<'_, Narrow<'_>>) -> Self {
         let all = |x: u32| _mm256_set1_epi32(x.cast_signed());
         Self {
             mask: all(MASK),
@@ -205,7 +205,7 @@ impl Known {
     /// The first symbols of tables, and the numbers of their low bits.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn symbols<const SIDES: bool, const CLASSED: bool>(
+    pub(super) fn symbols<const SIDES: bool, const CLASSED: bool>(
         &self,
         tables: &Tables<'_, Narrow<'_>>,
         table: __m256i,

@@ -7,8 +7,8 @@
 #![allow(unsafe_code)]
 
 use super::{
-    BITS, Codes, FIRST_BITS, LANES, LOW, Lanes, MASK, Narrow, Tables, WORD, Words,
-    avx2::{look_up, look_up_within},
+    BITS, Codes, LANES, LOW, Lanes, Narrow, Tables, WORD, Words,
+    avx2::{Known, look_up, look_up_within},
     each_kind,
 };
 use crate::kernel::x86::{
@@ -48,6 +48,7 @@ fn rounds<const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PL
     let Codes { bytes, size } = codes;
     let slots = tables.slots.0.as_flattened();
     let known = Known::new(tables);
+    let (least, word) = (_mm256_set1_epi32(LOW as i32), _mm256_set1_epi32((1 << WORD) - 1));
     let load = |all: &[u32; LANES]| {
         let mut vectors = [_mm256_setzero_si256(); LANES / WIDTH];
         vectors.iter_mut().zip(all.as_chunks::<WIDTH>().0).for_each(|(vector, lanes)| *vector = load_u32x8(lanes));
@@ -94,7 +95,7 @@ fn rounds<const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PL
             let offset = _mm256_and_si256(_mm256_srli_epi32::<{ BITS as i32 }>(slot), known.mask);
             escaped |= _mm256_testn_epi32_mask(slot, known.mask);
             let z = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32::<{ BITS as i32 }>(x[$v])), offset);
-            let short = _mm256_cmplt_epu32_mask(z, known.low);
+            let short = _mm256_cmplt_epu32_mask(z, least);
             let mut symbol = _mm256_srli_epi32::<{ 2 * BITS as i32 }>(slot);
             if PLAIN {
                 let Some(next) = words.bytes[ahead..].first_chunk() else { break 'rounds };
@@ -102,15 +103,15 @@ fn rounds<const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PL
                 ahead += 2 * short.count_ones() as usize;
                 y[$v] = _mm256_or_si256(_mm256_mask_slli_epi32::<WORD>(z, short, z), next);
             } else {
-                let (first, low) = known.symbols::<SIDES, CLASSED>(tables, table, odd & !still);
+                let (first, low) = known.symbols::<SIDES, CLASSED>(tables, table, side);
                 // Whether there is a second word does not depend on the first.
                 let z = _mm256_mask_slli_epi32::<WORD>(z, short, z);
-                let again = _mm256_cmplt_epu32_mask(_mm256_srlv_epi32(z, low), known.low);
+                let again = _mm256_cmplt_epu32_mask(_mm256_srlv_epi32(z, low), least);
                 let Some(next) = words.bytes[ahead..].first_chunk() else { break 'rounds };
                 let take = (_pdep_u32(short.into(), 0x5555) | _pdep_u32(again.into(), 0xaaaa)) as u16;
                 let next = _mm256_maskz_expand_epi16(take, load_u8x32(next));
                 ahead += 2 * take.count_ones() as usize;
-                let (one, two) = (_mm256_and_si256(next, known.word), _mm256_srli_epi32::<{ WORD as i32 }>(next));
+                let (one, two) = (_mm256_and_si256(next, word), _mm256_srli_epi32::<{ WORD as i32 }>(next));
                 let z = _mm256_or_si256(z, one);
                 let rest = _mm256_andnot_si256(_mm256_sllv_epi32(_mm256_set1_epi32(-1), low), z);
                 symbol = _mm256_or_si256(_mm256_sllv_epi32(_mm256_add_epi32(symbol, first), low), rest);
@@ -139,55 +140,6 @@ fn rounds<const VECTORS: usize, const SIDES: bool, const CLASSED: bool, const PL
     lanes.walk.as_chunks_mut::<WIDTH>().0.iter_mut().zip(walk).for_each(|(lanes, walk)| store_u32x8(lanes, walk));
     words.at = at;
     done
-}
-
-/// What is the same in all rounds.
-struct Known {
-    mask: __m256i,
-    low: __m256i,
-    word: __m256i,
-    idle: __m256i,
-    side_bits: __m256i,
-    taps: (__m256i, __m256i),
-    /// Those of the first two tables.
-    symbols: [__m256i; 2],
-}
-
-impl Known {
-    #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-    #[inline]
-    fn new(tables: &Tables<'_, Narrow<'_>>) -> Self {
-        let all = |x: u32| _mm256_set1_epi32(x.cast_signed());
-        Self {
-            mask: all(MASK),
-            low: all(LOW),
-            word: all((1 << WORD) - 1),
-            idle: all(tables.idle),
-            side_bits: all(tables.side_bits),
-            taps: (all(tables.taps.0), all(tables.taps.1)),
-            symbols: [0, 1].map(|table| all(tables.symbols.get(table).copied().unwrap_or_default())),
-        }
-    }
-
-    /// The first symbols of tables, and the numbers of their low bits.
-    #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-    #[inline]
-    fn symbols<const SIDES: bool, const CLASSED: bool>(
-        &self,
-        tables: &Tables<'_, Narrow<'_>>,
-        table: __m256i,
-        odd: __mmask8,
-    ) -> (__m256i, __m256i) {
-        let symbols = if CLASSED {
-            look_up(tables.symbols, table)
-        } else if SIDES {
-            _mm256_mask_mov_epi32(self.symbols[0], odd, self.symbols[1])
-        } else {
-            self.symbols[0]
-        };
-        let first = _mm256_and_si256(symbols, _mm256_set1_epi32((1 << FIRST_BITS) - 1));
-        (first, _mm256_srli_epi32::<{ FIRST_BITS as i32 }>(symbols))
-    }
 }
 
 /// The lowest bytes of all lanes.
