@@ -2,7 +2,8 @@
 
 use super::{
     compressor::{Compressor, check_shape},
-    plan::{Goal, Plan},
+    plan::Plan,
+    ranking::{Goal, Ranking},
     search::in_range,
     weighed::Wanted,
     weighing::{Extent, Weighing},
@@ -126,7 +127,7 @@ impl<'a, T: Element> Part<'a, T> {
         if values.len() >= SMALL {
             wide.resize(values.len(), 0.0);
             T::widen_into(values, &mut wide)?;
-            plan = Plan::best(&wide, &shape, Goal::Bits(bits), &mut shapes)?.best;
+            plan = Ranking::best(&wide, &shape, Goal::Bits(bits), &mut shapes)?.best;
         }
         Ok(Self { values, shape, exact, wide, plan, bits, density: None, shapes })
     }

@@ -1,6 +1,9 @@
 //! What a plan takes, before anything is searched: by histograms, or by equal steps on a sample.
 
-use super::spikes::others;
+use super::{
+    sample::{PIECE, scattered},
+    spikes::others,
+};
 use crate::{
     automaton::Automaton,
     classes::Classes,
@@ -56,34 +59,6 @@ impl Apart {
     }
 }
 
-/// All values, in runs that are looked at together.
-pub(super) fn all_runs(values: usize) -> Vec<Range<usize>> {
-    (0..values).step_by(PIECE).map(|start| start..values.min(start + PIECE)).collect()
-}
-
-/// Some runs of a line, about as many values as tell which plans are good; of whole blocks of cosine transforms, so that each
-/// holds what all do. They are anywhere in stretches of the same length, for what is in the line may have a period.
-pub(super) fn some_runs(values: usize) -> Vec<Range<usize>> {
-    const RUN: usize = 256;
-    const LOOKED_AT: usize = 1 << 14;
-    let every = values / LOOKED_AT;
-    if every < 2 {
-        return all_runs(values);
-    }
-    (0..values / RUN / every).map(|i| anywhere(i, every) * RUN).map(|start| start..start + RUN).collect()
-}
-
-/// A place in stretch `i` of so many.
-pub(super) fn anywhere(i: usize, places: usize) -> usize {
-    i * places + (mixed(i) >> 8) as usize % places
-}
-
-/// Noise without a period, by position.
-fn mixed(i: usize) -> u32 {
-    let hash = (i as u32).wrapping_mul(0x9e37_79b9);
-    (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d)
-}
-
 /// The square of the scale of the first class, if those of the others are quarters of an octave apart; of values that are no
 /// spikes, in these runs.
 pub(super) fn first_scale(values: &[f32], classes: &Classes, spikes: Spikes, runs: &[Range<usize>]) -> f64 {
@@ -129,9 +104,6 @@ fn for_each_run(
         each(run.start, values, found, classed);
     }
 }
-
-/// Values that are looked at together.
-const PIECE: usize = 1024;
 
 /// Bits that equal steps of a width do take in these runs, without a trellis, and those that their error is worth.
 ///
@@ -183,12 +155,12 @@ pub(super) fn bits(values: &[f32], classes: &Classes, width: f64, apart: Apart, 
     let mut members = vec![0_u64; classes.count()];
     let mut negative = 0_u64;
     // Noise that each run takes from anywhere, so that no period of the values is one of it.
-    let noise = |i: usize| ((mixed(i) >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32;
-    let dither: [f32; 2 * PIECE] = core::array::from_fn(noise);
+    let dither: [f32; 2 * PIECE] =
+        core::array::from_fn(|i| ((scattered(i) >> 8) as i32 as f32 / 16_777_216.0 - 0.5) * width as f32);
     let mut keys = [0_u8; PIECE];
     for_each_run(values, classes, &inverses, apart.spikes, runs, |start, values, inverses, classed| {
         let mut below = 0_u32;
-        let dither = &dither[(mixed(start) >> 8) as usize % PIECE..];
+        let dither = &dither[(scattered(start) >> 8) as usize % PIECE..];
         for (((key, &x), dither), inverse) in keys.iter_mut().zip(values).zip(dither).zip(inverses) {
             let u = ((x + dither) * inverse).clamp(-60_000.0, 60_000.0);
             // The exponent and three bits of the mantissa, from 2^-16 on; 2^16 is beyond all.

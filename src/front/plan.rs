@@ -1,31 +1,22 @@
-//! Which transform and which classes take the fewest bits: estimated before anything is quantized.
+//! Which transforms and which classes there are to choose from.
 
 use super::{
-    estimate::{Apart, all_runs, anywhere, bits, coded_cost, some_runs},
-    report::RunnerUp,
+    estimate::Apart,
     spikes::{frequent, others},
 };
 use crate::{
-    calibrate,
-    classes::Classes,
-    codec::rans::{Shapes, side_bytes},
     error::Result,
     groups::Groups,
-    kernel::{
-        exp::{exp, ln},
-        sums::sums,
-    },
+    kernel::sums::sums,
     spikes::Spikes,
     transform::{Dct, StandardizeTransform, Transform, check_coefficients},
 };
 use alloc::{borrow::Cow, boxed::Box, string::String, vec, vec::Vec};
-use core::{f64::consts::LN_2, fmt::Write};
+use core::fmt::Write;
 
-/// Values that plans are compared on, about.
-const SAMPLE: usize = 1 << 16;
 /// The longest blocks of cosine transforms: of rows, of columns, and of both.
 const LINE: usize = 128;
-const DOWN: [usize; 2] = [32, 128];
+pub(super) const DOWN: [usize; 2] = [32, 128];
 const TILE: usize = 16;
 
 /// Bits per value that a transform has to save: estimates are about as good.
@@ -68,7 +59,7 @@ pub(super) struct Plan {
     shift: Shift,
     by: Vec<By>,
     /// Coefficients that are kept apart.
-    spikes: Spikes,
+    pub(super) spikes: Spikes,
 }
 
 impl Plan {
@@ -150,100 +141,14 @@ impl Plan {
         name
     }
 
-    /// The plan that takes the fewest bits for values of this shape, which has no axes of length 1, with steps as the goal
-    /// says; and what comes next.
-    pub(super) fn best(values: &[f32], shape: &[usize], goal: Goal, shapes: &mut Shapes) -> Result<Ranking> {
-        /// Estimates that are looked at more closely.
-        const FINALISTS: usize = 3;
-        /// Bits per value that estimates may be wrong by.
-        const NEAR: f64 = 0.1;
-        /// What spikes are worth depends on what is made of the others later: estimates have been wrong by as much, where values
-        /// are few numbers or rectified.
-        const RIVAL: f64 = 1.0;
-        let (sample, sample_shape) = sample(values, shape);
-        let kept = sample.len() as f64 / values.len().max(1) as f64;
-        let mut width = goal.width(&sample);
-        let mut plans = Vec::new();
-        // Coefficients may be too large, values are not.
-        let coefficients: Vec<_> = without_classes(&sample, &sample_shape, shape)
-            .into_iter()
-            .filter_map(|plain| Some((plain.coefficients(&sample, &sample_shape).ok()?, plain)))
-            .collect();
-        for (coefficients, plain) in &coefficients {
-            let apart = plain.apart(coefficients, shape);
-            for by in plain.variants(shape) {
-                let plan = Self { by, ..plain.clone() };
-                let spikes = apart.spikes;
-                let is_spike = (!spikes.is_empty()).then_some(|x| spikes.contains(x));
-                let classes = calibrate::classes(&plan.groupings(sample.len())?, coefficients, is_spike)?;
-                let side = classes.parts().iter().map(|(groups, levels)| {
-                    // There are more rows than in the sample, but no more columns.
-                    let more = if groups.fitted_len().is_none() { 1.0 } else { 1.0 / kept };
-                    8.0 * side_bytes(levels) as f64 * more + 24.0
-                });
-                let side = side.sum::<f64>() / values.len() as f64 + plan.slack();
-                plans.push(Candidate { estimate: 0.0, side, plan, classes, apart, coefficients });
-            }
-        }
-        // Runs of rows and columns may all be from the same ones.
-        let all = all_runs(sample.len());
-        let some = if shape.len() < 2 { some_runs(sample.len()) } else { all.clone() };
-        // Once more with the step that the first choice leads to, if it is quite another.
-        for _ in 0..2 {
-            for plan in &mut plans {
-                plan.estimate = bits(plan.coefficients, &plan.classes, width, plan.apart, &some) + plan.side;
-            }
-            plans.sort_by(|a, b| a.estimate.total_cmp(&b.estimate));
-            let least = plans.first().map_or(0.0, |plan| plan.estimate);
-            let Goal::Bits(wanted) = goal else { break };
-            if (least - wanted).abs() < 0.7 {
-                break;
-            }
-            width *= exp((least - wanted) * LN_2);
-        }
-        let least = plans.first().map_or(0.0, |plan| plan.estimate);
-        // Tables of codes take any shape, densities of classes do not.
-        let first = plans.first().map_or_else(Self::plain, |plan| plan.plan.without_classes());
-        let is_plain = |plan: &Self| *plan == first || *plan == Self::plain();
-        let spiked = |plan: &Self| !plan.spikes.is_empty();
-        let other = plans.iter().position(|plan| spiked(&plan.plan) != spiked(&first));
-        let finalist = |i: usize, plan: &Candidate<'_>| {
-            let near = i < FINALISTS && plan.estimate < least + NEAR;
-            near || is_plain(&plan.plan) || (Some(i) == other && plan.estimate < least + RIVAL)
-        };
-        let finalists = plans.into_iter().enumerate().filter(|(i, plan)| finalist(*i, plan));
-        let mut finalists: Vec<_> = finalists.map(|(_, plan)| plan).collect();
-        let mut code = |plans: &mut Vec<Candidate<'_>>, runs| {
-            plans.retain_mut(|plan| {
-                let Candidate { classes, apart, coefficients, side, .. } = &*plan;
-                // Steps may be too fine or too wide to be one.
-                let runs = (runs, values.len());
-                let cost = coded_cost(coefficients, classes.clone(), width, *apart, runs, shapes);
-                plan.estimate = cost.as_ref().map_or(f64::INFINITY, |cost| cost + side);
-                cost.is_ok()
-            });
-            plans.sort_by(|a, b| a.estimate.total_cmp(&b.estimate));
-        };
-        code(&mut finalists, &some);
-        // What a transform or classes save may be chance if not all codes are looked at, and decoders pay for it.
-        if some != all && finalists.first().is_some_and(|best| best.plan != Self::plain()) {
-            code(&mut finalists, &all);
-        }
-        let second = match &*finalists {
-            [best, second, ..] => Some(RunnerUp::new(second.plan.name(), second.estimate - best.estimate)),
-            _ => None,
-        };
-        let mut finalists = finalists.into_iter();
-        let Some(best) = finalists.next() else { return Ok(Ranking::of(Self::plain())) };
-        let rival = finalists
-            .find(|rival| spiked(&rival.plan) != spiked(&best.plan) && rival.estimate < best.estimate + RIVAL)
-            .map(|rival| rival.plan);
-        Ok(Ranking { rival, second, best: best.plan })
+    /// What it has to save.
+    pub(super) fn slack(&self) -> f64 {
+        if self.shift == Shift::None && self.spikes.is_empty() { 0.0 } else { SLACK }
     }
 
-    /// What it has to save.
-    fn slack(&self) -> f64 {
-        if self.shift == Shift::None && self.spikes.is_empty() { 0.0 } else { SLACK }
+    /// With each way to tell coefficients apart.
+    pub(super) fn with_classes(&self, shape: &[usize]) -> Vec<Self> {
+        self.variants(shape).into_iter().map(|by| Self { by, ..self.clone() }).collect()
     }
 
     /// All ways to tell coefficients apart.
@@ -291,58 +196,9 @@ impl Plan {
     }
 }
 
-/// A plan that is looked at.
-struct Candidate<'a> {
-    /// Bits per value, about.
-    estimate: f64,
-    /// What levels of its classes take, and what it has to save.
-    side: f64,
-    plan: Plan,
-    classes: Classes,
-    apart: Apart,
-    coefficients: &'a [f32],
-}
-
-/// The best plans.
-#[derive(Debug, Clone)]
-pub(super) struct Ranking {
-    pub(super) best: Plan,
-    /// The best with spikes if that has none, or without if it has some, if they are near enough to be made both.
-    pub(super) rival: Option<Plan>,
-    pub(super) second: Option<RunnerUp>,
-}
-
-impl Ranking {
-    /// Without a choice.
-    pub(super) const fn of(best: Plan) -> Self {
-        Self { best, rival: None, second: None }
-    }
-}
-
-/// What the widths of steps follow from.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Goal {
-    Bits(f64),
-    Width(f64),
-}
-
-impl Goal {
-    /// The width of equal steps, if values were Gaussian.
-    pub(super) fn width(self, values: &[f32]) -> f64 {
-        match self {
-            Self::Width(width) => width.clamp(1e-43, 1e37),
-            Self::Bits(bits) => {
-                let [square] = sums(values, values, |x, _| [f64::from(x) * f64::from(x)]);
-                let rms = 0.5 * ln((square / values.len().max(1) as f64).max(f64::MIN_POSITIVE)) / LN_2;
-                exp((rms + 2.047 - bits).clamp(-145.0, 125.0) * LN_2)
-            }
-        }
-    }
-}
-
 /// Plans without classes: transforms that may pay, and spikes, of values or deviations from the mean of the others. `shape` is
 /// that of all values.
-fn without_classes(sample: &[f32], sample_shape: &[usize], shape: &[usize]) -> Vec<Plan> {
+pub(super) fn plans(sample: &[f32], sample_shape: &[usize], shape: &[usize]) -> Vec<Plan> {
     let plan = |shift| Plan { shift, ..Plan::plain() };
     let mut plans: Vec<Plan> = shifts(sample, shape).into_iter().map(plan).collect();
     let spikes = frequent(sample);
@@ -380,30 +236,4 @@ fn shifts(values: &[f32], shape: &[usize]) -> Vec<Shift> {
         }
     }
     shifts
-}
-
-/// Runs of neighbours along the first axis, evenly spaced, and their shape.
-fn sample<'v>(values: &'v [f32], shape: &[usize]) -> (Cow<'v, [f32]>, Vec<usize>) {
-    let slice: usize = shape.iter().skip(1).product();
-    // Long enough for what neighbours have in common, and for whole blocks.
-    let run =
-        if shape.len() < 2 { 1024 } else { (SAMPLE / 2 / slice.max(1)).clamp(DOWN[0], DOWN[1]) / DOWN[0] * DOWN[0] };
-    let step = slice * run;
-    let runs = values.len() / step;
-    let wanted = SAMPLE.div_ceil(step).max(2);
-    if runs < 2 * wanted {
-        return (Cow::Borrowed(values), shape.to_vec());
-    }
-    let mut sample = Vec::with_capacity(wanted * step);
-    for i in 0..wanted {
-        // Anywhere in a stretch of a line, for what is in it may have a period.
-        let run = if shape.len() < 2 { anywhere(i, runs / wanted) } else { (runs - 1) * i / (wanted - 1) };
-        sample.extend_from_slice(&values[run * step..(run + 1) * step]);
-    }
-    let mut shape = shape.to_vec();
-    match shape.first_mut() {
-        Some(first) => *first = sample.len() / slice,
-        None => shape.push(sample.len()),
-    }
-    (Cow::Owned(sample), shape)
 }

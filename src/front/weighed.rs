@@ -3,7 +3,8 @@
 
 use super::{
     compressor::{Compressed, Compressor},
-    plan::{Goal, Plan, Ranking},
+    plan::Plan,
+    ranking::{Goal, Ranking},
     report::RunnerUp,
     weighing::{Extent, Tried, Weighing},
 };
@@ -55,7 +56,7 @@ impl Compressor {
         };
         let shapes = &mut Shapes::default();
         let ranking =
-            if wide.len() < 256 { Ranking::of(Plan::plain()) } else { Plan::best(&wide, &shape, goal, shapes)? };
+            if wide.len() < 256 { Ranking::of(Plan::plain()) } else { Ranking::best(&wide, &shape, goal, shapes)? };
         let mut best: Option<(Compressed, bool)> = None;
         // At low rates half of the levels are no zero, which may be what most values need.
         let low = matches!(wanted, Wanted::Bits(bits) if bits < LOW_RATE);

@@ -2,8 +2,9 @@
 
 use super::{
     chosen::Chosen,
-    estimate::{Apart, all_runs, first_scale},
+    estimate::{Apart, first_scale},
     plan::Plan,
+    sample::all_runs,
     weighed::Wanted,
 };
 use crate::{
